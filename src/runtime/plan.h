@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The inference plan: network table + weights -> batch norm folded, weights packed for the kernels of this
+ * CPU, memory planned once. Running a plan allocates nothing and starts no threads. */
+#ifndef WN_PLAN_H
+#define WN_PLAN_H
+
+#include "network.h"
+
+typedef struct wn_plan wn_plan;
+
+typedef enum wn_precision { WN_PRECISION_FP32, WN_PRECISION_BF16, WN_PRECISION_INT8 } wn_precision;
+
+/* What one forward pass leaves, per image. NULL fields are not written. */
+typedef struct wn_outputs {
+    float *bottleneck; /* [bottleneck] mean over the grid of the linear bottleneck before the last 1x1 */
+    float *features;   /* [features] mean over the grid of the last layer: torchvision's pooled features */
+    float *embedding;  /* [embedding] raw, not normalised: features . W^T + b */
+    float *bottleneck_map; /* [grid*grid*bottleneck], NHWC */
+    float *features_map;   /* [grid*grid*features], NHWC */
+    float *layer_output;   /* pooled output of layer `layer` ([cout]); for experiments with earlier blocks */
+    int layer;
+} wn_outputs;
+
+/* Packs params (which may be freed afterwards). The kernel set is wn_cpu_kernels() at the time of the call.
+ */
+winnow_status wn_plan_create(const wn_network *network, const wn_params *params, wn_precision precision,
+                             wn_plan **plan, winnow_error *error);
+void wn_plan_free(wn_plan *plan);
+
+/* Bytes of scratch for one thread at `batch` images a call; 64-byte aligned memory is expected. */
+size_t wn_plan_scratch(const wn_plan *plan, int batch);
+
+/* images: (batch, input, input, 3) normalised floats; outputs[batch]. */
+void wn_plan_run(const wn_plan *plan, int batch, const float *images, const wn_outputs *outputs,
+                 void *scratch);
+
+/* The plain reference: direct loops in float32 (accumulating in float64), unfolded, slow, obviously right.
+ * The oracle of the above. scratch-free; allocates. */
+winnow_status wn_plan_reference(const wn_network *network, const wn_params *params, const float *image,
+                                const wn_outputs *outputs, winnow_error *error);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From any picture to the network's input: pixel format -> upright RGB -> exact integer resize -> normalised
+ * floats. The same bits on every instruction set and machine up to the bytes; floats are one multiply and add
+ * from them. */
+#ifndef WN_PREPROCESS_H
+#define WN_PREPROCESS_H
+
+#include "error.h"
+
+#include <stdbool.h>
+
+typedef enum wn_fit {
+    WN_FIT_STRETCH, /* the whole picture, aspect not kept */
+    WN_FIT_CROP     /* the centred square of the shorter side */
+} wn_fit;
+
+typedef enum wn_resample {
+    WN_RESAMPLE_TRIANGLE,       /* antialiased triangle filter, integer arithmetic, within 1 level of Pillow's
+                                   BILINEAR */
+    WN_RESAMPLE_OPENCV_BILINEAR /* cv2.resize INTER_LINEAR: no antialias; for the reference recipe */
+} wn_resample;
+
+/* Everything that stands between a picture and the network; travels in the gate file. */
+typedef struct wn_preprocess {
+    int size; /* side of the square output */
+    wn_fit fit;
+    wn_resample resample;
+    bool bgr;              /* channel order that the network sees */
+    float mean[3], std[3]; /* of x/255, in the order that the network sees: (x/255 - mean)/std */
+} wn_preprocess;
+
+/* Bytes of scratch that wn_preprocess_bytes needs for pictures of up to width x height (stored pixels); 0 if
+ * out of range. */
+size_t wn_preprocess_scratch(const wn_preprocess *preprocess, int width, int height);
+
+/* image -> rgb[size*size*3], upright RGB bytes (never BGR: channel order is applied by
+ * wn_preprocess_normalise). */
+winnow_status wn_preprocess_bytes(const wn_preprocess *preprocess, const winnow_image *image, uint8_t *rgb,
+                                  void *scratch, size_t scratch_size, winnow_error *error);
+
+/* rgb[size*size*3] -> out[size*size*3] float32 in the network's channel order: the float of each byte value
+ * comes from one 256-entry table a channel, so it is the same everywhere. */
+void wn_preprocess_normalise(const wn_preprocess *preprocess, const uint8_t *rgb, float *out);
+
+/* General form used by augmentation and contact sheets: resamples the rectangle (x, y, w, h), in source
+ * pixels and possibly fractional, of an upright RGB picture to out_w x out_h with the triangle filter.
+ * scratch as wn_resize_scratch says. */
+size_t wn_resize_scratch(int in_w, int in_h, int out_w, int out_h);
+void wn_resize_rgb(const uint8_t *in, ptrdiff_t in_stride, int in_w, int in_h, double x, double y, double w,
+                   double h, uint8_t *out, ptrdiff_t out_stride, int out_w, int out_h, void *scratch);
+
+#endif
