@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Dependencies point one way: cli -> {serve, report, convert, synth, train, codec} -> runtime. A file may include headers of its
+# own module and of those that stand below it; the runtime knows libc, libm and the public header alone.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+bad=0
+
+# allow MODULE HEADER-PATTERN: every #include "..." under MODULE that matches none of the patterns is a fault.
+check() {
+    folder=$1 allowed=$2
+    for file in $(find "$folder" -name '*.[ch]' 2>/dev/null | sort); do
+        for header in $(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"\([^"]*\)".*/\1/p' "$file"); do
+            target=$header
+            case $header in
+            ../* | */*) target=$(realpath -m --relative-to=. "$(dirname "$file")/$header")
+                [ -e "$target" ] || target=src/$header ;;
+            winnow.h) target=include/winnow.h ;;
+            *) [ -e "$(dirname "$file")/$header" ] && target=$folder/$header ;;
+            esac
+            echo "$target" | grep -Eq "^($folder/|include/winnow\.h|$allowed)" && continue
+            # Headers made by the build (protobuf-c) have no place in the tree.
+            echo "$header" | grep -q 'pb-c\.h$' && [ "$folder" = src/convert ] && continue
+            echo "$file includes $header: $folder must not know it" >&2
+            bad=1
+        done
+    done
+}
+
+check src/runtime '$^'
+check src/codec 'src/runtime/'
+check src/synth 'src/(runtime|codec)/'
+check src/train 'src/(runtime|codec)/'
+check src/convert 'src/(runtime|train)/'
+check src/report 'src/(runtime|codec|train)/'
+check src/serve 'src/(runtime|codec)/'
+check cli 'src/'
+
+# The runtime links nothing but libc and libm, and starts no threads.
+if grep -rnE 'pthread|omp\.h|<(png|jpeglib|turbojpeg|jansson|cairo)' src/runtime >&2; then
+    echo "src/runtime uses more than libc and libm" >&2
+    bad=1
+fi
+exit $bad

@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs what winnow needs to build and test, and says so; silent and instant where nothing is missing.
+set -eu
+
+missing=
+need() { # need WHAT-IS-CHECKED APT-PACKAGE BREW-PACKAGE
+    case $1 in
+    *.pc) pkg-config --exists "${1%.pc}" 2>/dev/null && return ;;
+    *) command -v "$1" >/dev/null 2>&1 && return ;;
+    esac
+    missing="$missing $(if [ "$installer" = apt ]; then echo "$2"; else echo "$3"; fi)"
+}
+
+if command -v apt-get >/dev/null 2>&1; then
+    installer=apt
+elif command -v brew >/dev/null 2>&1; then
+    installer=brew
+else
+    installer=none
+fi
+
+need cc gcc gcc
+need pkg-config pkg-config pkg-config
+need meson meson meson
+need ninja ninja-build ninja
+need python3 python3 python3
+need libturbojpeg.pc libturbojpeg0-dev jpeg-turbo
+need libjpeg.pc libjpeg-dev jpeg-turbo
+need libpng.pc libpng-dev libpng
+need libwebp.pc libwebp-dev webp
+need libheif.pc libheif-dev libheif
+need libexif.pc libexif-dev libexif
+need jansson.pc libjansson-dev jansson
+need libxxhash.pc libxxhash-dev xxhash
+need cairo.pc libcairo2-dev cairo
+need cmocka.pc libcmocka-dev cmocka
+
+[ -n "$missing" ] || exit 0
+as_root=
+[ "$(id -u)" = 0 ] || as_root=sudo
+case $installer in
+apt)
+    if [ -n "$as_root" ] && ! command -v sudo >/dev/null 2>&1; then
+        echo "setup: run as root, or install sudo; missing:$missing" >&2
+        exit 2
+    fi
+    echo "setup: installing$missing"
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    # shellcheck disable=SC2086  # a list of words on purpose
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    ;;
+brew)
+    echo "setup: installing$missing"
+    # shellcheck disable=SC2086
+    brew install --quiet $missing
+    ;;
+none)
+    echo "setup: neither apt-get nor brew here; install by hand:$missing" >&2
+    exit 2
+    ;;
+esac
