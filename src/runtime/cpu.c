@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Detection asks the compiler's run-time library, which reads cpuid and, through xgetbv, whether the
+ * operating system saves the wide registers. */
+#include "cpu.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+static const char *const names[] = {"baseline", "avx2", "avx512", "avx512vnni", "avx512bf16", "dotprod"};
+
+static atomic_int limit = WN_CPU_NEON_DOTPROD;
+
+wn_cpu wn_cpu_detected(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+        return WN_CPU_BASELINE;
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+        !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
+        return WN_CPU_AVX2;
+    if (!__builtin_cpu_supports("avx512vnni"))
+        return WN_CPU_AVX512;
+    return __builtin_cpu_supports("avx512bf16") ? WN_CPU_AVX512BF16 : WN_CPU_AVX512VNNI;
+#elif defined(__aarch64__) && defined(__linux__)
+    const unsigned long asimddp = 1ul << 20; /* HWCAP_ASIMDDP */
+    return getauxval(AT_HWCAP) & asimddp ? WN_CPU_NEON_DOTPROD : WN_CPU_BASELINE;
+#elif defined(__ARM_FEATURE_DOTPROD)
+    return WN_CPU_NEON_DOTPROD; /* the compiler may already assume it: Apple's processors */
+#else
+    return WN_CPU_BASELINE;
+#endif
+}
+
+/* The x86 levels are a chain; ARM has the two ends of the enumeration alone. */
+static wn_cpu lower(wn_cpu level, wn_cpu highest)
+{
+    if (level <= highest)
+        return level;
+    return level == WN_CPU_NEON_DOTPROD ? WN_CPU_BASELINE : highest;
+}
+
+wn_cpu wn_cpu_level(void)
+{
+    wn_cpu level = lower(wn_cpu_detected(), (wn_cpu)atomic_load(&limit));
+    const char *wanted = getenv("WINNOW_CPU");
+    for (size_t i = 0; wanted && i < sizeof names / sizeof *names; i++)
+        if (!strcmp(wanted, names[i]))
+            level = lower(level, (wn_cpu)i);
+    return level;
+}
+
+void wn_cpu_limit(wn_cpu highest)
+{
+    atomic_store(&limit, (int)highest);
+}
+
+const char *wn_cpu_name(wn_cpu level)
+{
+    return (size_t)level < sizeof names / sizeof *names ? names[level] : "unknown";
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/cpu.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void limits_lower_but_never_raise(void **state)
+{
+    (void)state;
+    wn_cpu detected = wn_cpu_detected();
+    assert_int_equal(wn_cpu_level(), detected);
+    wn_cpu_limit(WN_CPU_BASELINE);
+    assert_int_equal(wn_cpu_level(), WN_CPU_BASELINE);
+    wn_cpu_limit(WN_CPU_AVX2);
+    assert_true(wn_cpu_level() == WN_CPU_AVX2 || wn_cpu_level() == WN_CPU_BASELINE);
+    assert_true(wn_cpu_level() <= detected);
+    wn_cpu_limit(WN_CPU_NEON_DOTPROD);
+    assert_int_equal(wn_cpu_level(), detected);
+}
+
+static void environment_lowers_and_unknown_names_are_ignored(void **state)
+{
+    (void)state;
+    setenv("WINNOW_CPU", "baseline", 1);
+    assert_int_equal(wn_cpu_level(), WN_CPU_BASELINE);
+    setenv("WINNOW_CPU", "abacus", 1);
+    assert_int_equal(wn_cpu_level(), wn_cpu_detected());
+    setenv("WINNOW_CPU", wn_cpu_name(wn_cpu_detected()), 1);
+    assert_int_equal(wn_cpu_level(), wn_cpu_detected());
+    unsetenv("WINNOW_CPU");
+}
+
+static void every_level_has_a_name(void **state)
+{
+    (void)state;
+    assert_string_equal(wn_cpu_name(WN_CPU_BASELINE), "baseline");
+    assert_string_equal(wn_cpu_name(WN_CPU_AVX512VNNI), "avx512vnni");
+    assert_string_equal(wn_cpu_name(WN_CPU_NEON_DOTPROD), "dotprod");
+    assert_string_equal(wn_cpu_name((wn_cpu)99), "unknown");
+}
+
+int main(void)
+{
+    unsetenv("WINNOW_CPU");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(limits_lower_but_never_raise),
+        cmocka_unit_test(environment_lowers_and_unknown_names_are_ignored),
+        cmocka_unit_test(every_level_has_a_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
