@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of commands: one line a command, in the order of `winnow --help`. X(synth, "...") stands for
+ * `int command_synth(int argc, char **argv)` in cli/synth.c, which is called with argv[0] = "synth" and
+ * returns an exit status (cli/output.h). The table holds only what exists. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#define COMMANDS(X) X(help, "say what a command does, and its options")
+
+#define DECLARE(name, summary) int command_##name(int argc, char **argv);
+COMMANDS(DECLARE)
+#undef DECLARE
+
+#endif
