@@ -1,0 +1,3 @@
+# A result that cannot be written is not a success.
+[ -c /dev/full ] || exit 77
+winnow --help >/dev/full
