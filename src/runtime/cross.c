@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cross.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- folds ---- */
+
+static bool is_normal(const wn_samples *samples, int i)
+{
+    return samples->label[i] != WN_ABNORMAL;
+}
+
+/* Gives every group of one kind a fold: its own, or that with the fewest photos so far, largest groups first.
+ * Returns the number of folds. */
+static int fold_groups(const int *size, int groups, int *fold_of)
+{
+    long load[WN_MOST_FOLDS] = {0};
+    int folds = groups < WN_MOST_FOLDS ? groups : WN_MOST_FOLDS;
+    for (int g = 0; g < WN_MAX_GROUPS; g++)
+        fold_of[g] = -1;
+    for (int done = 0; done < groups; done++) {
+        int largest = -1, lightest = 0;
+        for (int g = 0; g < WN_MAX_GROUPS; g++)
+            if (size[g] && fold_of[g] < 0 && (largest < 0 || size[g] > size[largest]))
+                largest = g;
+        for (int f = 1; f < folds; f++)
+            if (load[f] < load[lightest])
+                lightest = f;
+        fold_of[largest] = lightest;
+        load[lightest] += size[largest];
+    }
+    return folds;
+}
+
+/* size and fold_of: [WN_MAX_GROUPS], scratch. */
+static int fold_kind(const wn_samples *samples, bool normal, int least_groups, wn_folds *folds, int *size,
+                     int *fold_of)
+{
+    int count = 0, groups = 0, at = 0;
+    memset(size, 0, WN_MAX_GROUPS * sizeof *size);
+    for (int i = 0; i < samples->count; i++)
+        if (is_normal(samples, i) == normal) {
+            groups += size[samples->group[i]]++ == 0;
+            count++;
+        }
+    bool by_group = groups >= least_groups;
+    int total = by_group ? fold_groups(size, groups, fold_of) : count < WN_MOST_FOLDS ? count : WN_MOST_FOLDS;
+    for (int i = 0; i < samples->count; i++)
+        if (is_normal(samples, i) == normal)
+            folds->fold[i] = by_group ? fold_of[samples->group[i]] : (int)((int64_t)at++ * total / count);
+    if (normal) {
+        folds->normal_groups = groups;
+        folds->by_group = by_group;
+    }
+    return total;
+}
+
+winnow_status wn_folds_create(const wn_samples *samples, wn_folds *folds, winnow_error *error)
+{
+    *folds = (wn_folds){.fold = calloc((size_t)samples->count + 1, sizeof(int))};
+    int *size = calloc(2 * WN_MAX_GROUPS, sizeof *size);
+    if (!folds->fold || !size) {
+        wn_folds_free(folds);
+        free(size);
+        return wn_fail_memory(error);
+    }
+    folds->normals = fold_kind(samples, true, WN_LEAST_GROUPS, folds, size, size + WN_MAX_GROUPS);
+    folds->abnormals = fold_kind(samples, false, 2, folds, size, size + WN_MAX_GROUPS);
+    free(size);
+    return WINNOW_OK;
+}
+
+void wn_folds_free(wn_folds *folds)
+{
+    free(folds->fold);
+    *folds = (wn_folds){0};
+}
+
+/* ---- scores out of fold ---- */
+
+typedef struct cross {
+    const wn_scorer_spec *spec;
+    const wn_samples *samples;
+    const wn_folds *folds;
+    const wn_class_vectors *classes;
+    float *raw;     /* (samples.count, parts) */
+    float *scratch; /* one x */
+    int *list;      /* [samples.count] */
+} cross;
+
+static void score_row(const cross *work, const wn_scorer *scorer, int row)
+{
+    const wn_samples *samples = work->samples;
+    const float *feature[WN_FEATURES];
+    for (int f = 0; f < WN_FEATURES; f++)
+        feature[f] = samples->feature[f] ? samples->feature[f] + (size_t)row * samples->dim[f] : NULL;
+    for (int p = 0; p < scorer->parts; p++)
+        work->raw[(size_t)row * scorer->parts + p] =
+            wn_part_score(&scorer->part[p], scorer->dim, feature, work->scratch);
+}
+
+/* Fits without one fold of one kind (fold < 0: with everything) and scores what was left out. */
+static winnow_status leave_out(const cross *work, bool normal, int fold, wn_scorer *scorer,
+                               winnow_error *error)
+{
+    const wn_samples *samples = work->samples;
+    int kept = 0;
+    for (int i = 0; i < samples->count; i++)
+        if (is_normal(samples, i) != normal || work->folds->fold[i] != fold)
+            work->list[kept++] = i;
+    winnow_status status = wn_scorer_fit(work->spec, samples, work->list, kept, work->classes, scorer, error);
+    for (int i = 0; i < samples->count && !status; i++)
+        if (is_normal(samples, i) == normal && work->folds->fold[i] == fold)
+            score_row(work, scorer, i);
+    return status;
+}
+
+static winnow_status score_left_out(const cross *work, bool abnormals, const wn_scorer *whole,
+                                    winnow_error *error)
+{
+    winnow_status status = WINNOW_OK;
+    for (int kind = 0; kind < (abnormals ? 2 : 1); kind++) {
+        bool normal = kind == 0;
+        if (!normal && !wn_spec_uses_abnormals(work->spec)) { /* no gate saw them */
+            for (int i = 0; i < work->samples->count; i++)
+                if (!is_normal(work->samples, i))
+                    score_row(work, whole, i);
+            continue;
+        }
+        int folds = normal ? work->folds->normals : work->folds->abnormals;
+        for (int fold = 0; fold < folds && !status; fold++) {
+            wn_scorer scorer;
+            status = leave_out(work, normal, fold, &scorer, error);
+            wn_scorer_free(&scorer);
+        }
+    }
+    return status;
+}
+
+static void standardise(const cross *work, wn_scorer *scorer)
+{
+    for (int p = 0; p < scorer->parts; p++) {
+        double sum = 0, squares = 0;
+        int count = 0;
+        for (int i = 0; i < work->samples->count; i++)
+            if (is_normal(work->samples, i)) {
+                double raw = work->raw[(size_t)i * scorer->parts + p];
+                sum += raw;
+                squares += raw * raw;
+                count++;
+            }
+        double mean = sum / count, variance = squares / count - mean * mean;
+        scorer->part[p].centre = (float)mean;
+        scorer->part[p].spread = variance > 1e-12 ? (float)sqrt(variance) : 1e-6f;
+    }
+}
+
+winnow_status wn_cross_fit(const wn_scorer_spec *spec, const wn_samples *samples, const wn_folds *folds,
+                           const wn_class_vectors *classes, bool abnormals, wn_scorer *scorer, float *score,
+                           winnow_error *error)
+{
+    size_t count = (size_t)samples->count, dim = 0;
+    for (int f = 0; f < WN_FEATURES; f++)
+        dim += (size_t)samples->dim[f];
+    cross work = {spec,
+                  samples,
+                  folds,
+                  classes,
+                  calloc(count * spec->parts + 1, sizeof(float)),
+                  calloc(dim + 1, sizeof(float)),
+                  calloc(count + 1, sizeof(int))};
+    *scorer = (wn_scorer){0};
+    winnow_status status = work.raw && work.scratch && work.list ? WINNOW_OK : wn_fail_memory(error);
+    if (!status)
+        status = leave_out(&work, true, -1, scorer, error);
+    if (!status)
+        status = score_left_out(&work, abnormals, scorer, error);
+    if (!status && scorer->parts > 1)
+        standardise(&work, scorer);
+    for (int i = 0; i < samples->count && !status; i++) {
+        score[i] = 0;
+        for (int p = 0; p < scorer->parts && (abnormals || is_normal(samples, i)); p++)
+            score[i] +=
+                (work.raw[(size_t)i * scorer->parts + p] - scorer->part[p].centre) / scorer->part[p].spread;
+    }
+    free(work.raw);
+    free(work.scratch);
+    free(work.list);
+    return status;
+}
+
+winnow_status wn_cross_calibrate(const wn_samples *samples, const wn_folds *folds, const float *score,
+                                 wn_promise promise, wn_calibration *calibration, winnow_error *error)
+{
+    float *normal = calloc((size_t)samples->count + 1, sizeof *normal);
+    int *group = calloc((size_t)samples->count + 1, sizeof *group), count = 0;
+    *calibration = (wn_calibration){0};
+    winnow_status status = normal && group ? WINNOW_OK : wn_fail_memory(error);
+    for (int i = 0; i < samples->count && !status; i++)
+        if (is_normal(samples, i)) {
+            normal[count] = score[i];
+            group[count++] = samples->group[i];
+        }
+    if (!status)
+        status = wn_calibrate(normal, folds->by_group ? group : NULL, count, promise, calibration, error);
+    if (!status)
+        calibration->groups = folds->normal_groups;
+    free(normal);
+    free(group);
+    return status;
+}

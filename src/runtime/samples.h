@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a gate remembers of photos: their features, whether they are normal, and where they came from. A gate
+ * is fitted, calibrated and taught from this and from nothing else. */
+#ifndef WN_SAMPLES_H
+#define WN_SAMPLES_H
+
+#include "error.h"
+
+/* What the network says of a photo. */
+typedef enum wn_feature {
+    WN_BOTTLENECK, /* mean over the grid of the linear bottleneck before the last 1x1 convolution: 320 */
+    WN_POOLED,     /* mean over the grid of the last layer: 1280 */
+    WN_EMBEDDING,  /* the trained embedding */
+    WN_FEATURES
+} wn_feature;
+
+/* "bottleneck", "pooled", "embedding". */
+const char *wn_feature_name(wn_feature feature);
+
+enum { WN_ABNORMAL = 0, WN_MAX_DIM = 8192, WN_MAX_GROUPS = 4096 };
+
+typedef struct wn_samples {
+    int count, capacity;
+    int dim[WN_FEATURES];        /* 0 where the feature is not kept */
+    float *feature[WN_FEATURES]; /* (count, dim), rows L2-normalised; NULL where not kept */
+    int *label;                  /* [count] WN_ABNORMAL, or 1 and up: normal (its class) */
+    int *group;                  /* [count] source: a camera, a folder, a burst; 0 to WN_MAX_GROUPS-1 */
+} wn_samples;
+
+/* Empty, for features of the given lengths (0: not kept). */
+void wn_samples_init(wn_samples *samples, const int dim[WN_FEATURES]);
+void wn_samples_free(wn_samples *samples);
+
+/* Appends one photo. Its features are copied, L2-normalised and rounded to half precision (in which the gate
+ * file keeps them, so that a gate taught later is the same gate). Those that are not kept may be NULL.
+ * Refuses NaN and infinity. */
+winnow_status wn_samples_add(wn_samples *samples, const float *const feature[WN_FEATURES], int label,
+                             int group, winnow_error *error);
+
+/* How many are normal. */
+int wn_samples_normals(const wn_samples *samples);
+
+/* Keeps at most `most` normals and `most` abnormals: an even share of each group (small groups are kept
+ * whole), drawn by a hash of the features, so that what stays is a random sample (calibration needs that)
+ * and the same one every time. Order is kept. */
+winnow_status wn_samples_thin(wn_samples *samples, int most, winnow_error *error);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Scoring a photo: gather what a part looks at, and one pass over the part's tables. */
+#include "scorer.h"
+#include "vector.h"
+
+#include <stdlib.h>
+
+void wn_scorer_free(wn_scorer *scorer)
+{
+    for (int p = 0; p < scorer->parts; p++)
+        for (int t = 0; t < WN_PART_TABLES; t++)
+            free(scorer->part[p].table[t].data);
+    *scorer = (wn_scorer){0};
+}
+
+int wn_scorer_scratch(const wn_scorer *scorer)
+{
+    int most = 0;
+    for (int p = 0; p < scorer->parts; p++)
+        most = scorer->part[p].dim > most ? scorer->part[p].dim : most;
+    return most;
+}
+
+/* ---- raw scores, one a kind ---- */
+
+static float highest_cosine(const wn_table *table, const float *x)
+{
+    float best = wn_dot(table->data, x, table->cols);
+    for (int i = 1; i < table->rows; i++)
+        best = fmaxf(best, wn_dot(table->data + (size_t)i * table->cols, x, table->cols));
+    return best;
+}
+
+/* Mean cosine with the nearest rows; 0 where there are none. */
+static float nearest_cosines(const wn_table *table, const float *x)
+{
+    float best[WN_NEIGHBOURS]; /* descending */
+    int found = 0;
+    for (int i = 0; i < table->rows; i++) {
+        float cosine = wn_dot(table->data + (size_t)i * table->cols, x, table->cols);
+        if (found == WN_NEIGHBOURS && cosine <= best[found - 1])
+            continue;
+        int at = found < WN_NEIGHBOURS ? found++ : found - 1;
+        for (; at > 0 && best[at - 1] < cosine; at--)
+            best[at] = best[at - 1];
+        best[at] = cosine;
+    }
+    float sum = 0;
+    for (int i = 0; i < found; i++)
+        sum += best[i];
+    return found ? sum / found : 0;
+}
+
+/* |W x - o|^2 / dim, W lower triangular (dim, dim), o = W mean. */
+static float distance(const wn_table *whitening, const wn_table *offset, const float *x)
+{
+    float sum = 0;
+    for (int i = 0; i < whitening->rows; i++) {
+        float y = wn_dot(whitening->data + (size_t)i * whitening->cols, x, i + 1) - offset->data[i];
+        sum += y * y;
+    }
+    return sum / whitening->rows;
+}
+
+static float raw_score(const wn_part *part, const float *x)
+{
+    const wn_table *table = part->table + 1;
+    switch (part->spec.kind) {
+    case WN_COSINE:
+    case WN_DISCRIMINANT:
+    case WN_PROTOTYPES:
+        return highest_cosine(table, x);
+    case WN_KNN:
+        return nearest_cosines(table, x) - nearest_cosines(table + 1, x);
+    case WN_MAHALANOBIS:
+        return -distance(table, table + 1, x);
+    case WN_RELATIVE:
+        return distance(table + 2, table + 3, x) - distance(table, table + 1, x);
+    case WN_ARCFACE:
+        return highest_cosine(table + 1, x) - highest_cosine(table, x);
+    default:
+        return 0;
+    }
+}
+
+/* ---- x ---- */
+
+void wn_part_input(const wn_part *part, const int dim[WN_FEATURES], const float *const feature[WN_FEATURES],
+                   float *x)
+{
+    int at = 0, blocks = 0;
+    for (int f = 0; f < WN_FEATURES; f++)
+        if (part->spec.features >> f & 1) {
+            memcpy(x + at, feature[f], (size_t)dim[f] * sizeof *x);
+            at += dim[f];
+            blocks++;
+        }
+    if (blocks > 1)
+        wn_normalise(x, at);
+    const wn_table *origin = part->table;
+    if (origin->rows) {
+        for (int i = 0; i < at; i++)
+            x[i] -= origin->data[i];
+        wn_normalise(x, at);
+    }
+}
+
+float wn_part_score(const wn_part *part, const int dim[WN_FEATURES], const float *const feature[WN_FEATURES],
+                    float *scratch)
+{
+    wn_part_input(part, dim, feature, scratch);
+    return raw_score(part, scratch);
+}
+
+float wn_scorer_score(const wn_scorer *scorer, const float *const feature[WN_FEATURES], float *scratch)
+{
+    float sum = 0;
+    for (int p = 0; p < scorer->parts; p++) {
+        const wn_part *part = scorer->part + p;
+        sum += (wn_part_score(part, scorer->dim, feature, scratch) - part->centre) / part->spread;
+    }
+    return sum;
+}
