@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every chart is drawn in a 460 x 240 box; the plot itself spans x 30..450 and y 10..210. report.js knows
+ * these numbers too. */
+#include "charts.h"
+
+#include "pca.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { LEFT = 30, RIGHT = 450, TOP = 10, BOTTOM = 210, BINS = 60 };
+
+static double x_at(double share)
+{
+    return LEFT + (RIGHT - LEFT) * fmin(1, fmax(0, share));
+}
+
+static double y_at(double share)
+{
+    return BOTTOM - (BOTTOM - TOP) * fmin(1, fmax(0, share));
+}
+
+static void begin(text *out, const char *title)
+{
+    text_format(out,
+                "<svg viewBox=\"0 0 460 240\" role=\"img\" aria-label=\"%s\"><path class=\"axis\" d=\"M%d "
+                "%dV%dH%d\"/>",
+                title, LEFT, TOP, BOTTOM, RIGHT);
+}
+
+static void label(text *out, double x, double y, const char *anchor, const char *string)
+{
+    text_format(out, "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"%s\">", x, y, anchor);
+    text_escape(out, string);
+    text_add(out, "</text>");
+}
+
+static void number_label(text *out, double x, double y, const char *anchor, double value)
+{
+    text_format(out, "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"%s\">%.3g</text>", x, y, anchor, value);
+}
+
+/* ---- histogram ---- */
+
+static int compare_floats(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* From the 0.5% to the 100% quantile, so that one outlier does not squeeze all others into a corner. */
+score_range charts_score_range(const report *report)
+{
+    score_range range = {0, 1};
+    float *score = malloc((report->photo_count + 1) * sizeof *score);
+    if (!score)
+        return range;
+    for (size_t i = 0; i < report->photo_count; i++)
+        score[i] = report->photo[i].score;
+    qsort(score, report->photo_count, sizeof *score, compare_floats);
+    if (report->photo_count) {
+        range.low = fmin(score[report->photo_count / 200], report->threshold);
+        range.high = fmax(score[report->photo_count - 1], report->threshold);
+    }
+    free(score);
+    double margin = fmax(0.02 * (range.high - range.low), 1e-6);
+    return (score_range){range.low - margin, range.high + margin};
+}
+
+static void bars(text *out, const report *report, score_range range, bool normal)
+{
+    size_t count[BINS] = {0}, total = 0, most = 0;
+    for (size_t i = 0; i < report->photo_count; i++) {
+        if (report->photo[i].normal != normal)
+            continue;
+        double share = (report->photo[i].score - range.low) / (range.high - range.low);
+        int bin = (int)fmin(BINS - 1, fmax(0, share * BINS));
+        total++;
+        count[bin]++;
+    }
+    for (int i = 0; i < BINS; i++)
+        most = count[i] > most ? count[i] : most;
+    for (int i = 0; i < BINS && total; i++) {
+        double height = (double)count[i] / (double)most;
+        if (count[i])
+            text_format(out, "<rect class=\"bar %s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>",
+                        normal ? "normal" : "abnormal", x_at((double)i / BINS), y_at(height),
+                        (double)(RIGHT - LEFT) / BINS - 0.5, BOTTOM - y_at(height));
+    }
+}
+
+void charts_histogram(text *out, const report *report, score_range range)
+{
+    begin(out, "Histogram of the scores of normal and abnormal photos");
+    bars(out, report, range, false);
+    bars(out, report, range, true);
+    double x = x_at((report->threshold - range.low) / (range.high - range.low));
+    text_format(out,
+                "<line id=\"threshold-line\" class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>", x,
+                x, TOP, BOTTOM);
+    number_label(out, LEFT, 226, "start", range.low);
+    number_label(out, RIGHT, 226, "end", range.high);
+    label(out, 240, 226, "middle", report->score_name);
+    text_add(out, "</svg>");
+}
+
+/* ---- ROC ---- */
+
+typedef struct labelled {
+    float score;
+    bool normal;
+} labelled;
+
+static int compare_descending(const void *a, const void *b)
+{
+    float x = ((const labelled *)a)->score, y = ((const labelled *)b)->score;
+    return (x < y) - (x > y);
+}
+
+void charts_roc(text *out, const report *report)
+{
+    const size_t count = report->photo_count;
+    labelled *sorted = malloc((count + 1) * sizeof *sorted);
+    if (!sorted) {
+        out->failed = true;
+        return;
+    }
+    double normals = 0, abnormals = 0, seen_normals = 0, seen_abnormals = 0;
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = (labelled){report->photo[i].score, report->photo[i].normal};
+        *(report->photo[i].normal ? &normals : &abnormals) += 1;
+    }
+    qsort(sorted, count, sizeof *sorted, compare_descending);
+    begin(out, "ROC curve: normals accepted against abnormals accepted");
+    text_format(out, "<polyline class=\"curve accent\" points=\"%d,%d", LEFT, BOTTOM);
+    for (size_t i = 0; i < count; i++) {
+        *(sorted[i].normal ? &seen_normals : &seen_abnormals) += 1;
+        bool corner = i + 1 == count ||
+                      (sorted[i].score != sorted[i + 1].score && sorted[i].normal != sorted[i + 1].normal);
+        if (corner)
+            text_format(out, " %.1f,%.1f", x_at(seen_abnormals / fmax(abnormals, 1)),
+                        y_at(seen_normals / fmax(normals, 1)));
+    }
+    text_add(out, "\"/>");
+    label(out, 240, 226, "middle", "abnormals accepted");
+    label(out, LEFT, 226, "middle", "0");
+    label(out, RIGHT, 226, "end", "100%");
+    label(out, LEFT + 6, TOP + 10, "start", "normals accepted, 100%");
+    text_add(out, "</svg>");
+    free(sorted);
+}
+
+/* ---- learning curves ---- */
+
+static void curve(text *out, const report *report, const char *class, double (*value)(const report_epoch *))
+{
+    const double last = report->epoch[report->epoch_count - 1].epoch;
+    text_format(out, "<polyline class=\"curve %s\" points=\"", class);
+    for (size_t i = 0; i < report->epoch_count; i++)
+        text_format(out, "%.1f,%.1f ", x_at(report->epoch[i].epoch / last), y_at(value(&report->epoch[i])));
+    text_add(out, "\"/>");
+}
+
+static double normal_similarity(const report_epoch *epoch)
+{
+    return (epoch->normal_similarity + 1) / 2;
+}
+
+static double abnormal_similarity(const report_epoch *epoch)
+{
+    return (epoch->abnormal_similarity + 1) / 2;
+}
+
+static double auroc(const report_epoch *epoch)
+{
+    return epoch->auroc * 2 - 1;
+}
+
+void charts_learning(text *out, const report *report)
+{
+    begin(out, "Learning curves by epoch");
+    curve(out, report, "normal", normal_similarity);
+    curve(out, report, "abnormal", abnormal_similarity);
+    curve(out, report, "accent", auroc);
+    label(out, LEFT, 226, "middle", "0");
+    number_label(out, RIGHT, 226, "end", report->epoch[report->epoch_count - 1].epoch);
+    label(out, 240, 226, "middle", "epoch");
+    text_add(out, "</svg>");
+}
+
+/* ---- map ---- */
+
+void charts_map(text *out, const report *report)
+{
+    if (!report->feature || report->photo_count < 3)
+        return;
+    float *place = malloc(report->photo_count * 2 * sizeof *place);
+    if (!place || !pca_map(report->feature, report->photo_count, report->feature_size, place)) {
+        free(place);
+        out->failed = true;
+        return;
+    }
+    begin(out, "Map of the photos: the first two principal components of their features");
+    for (int normal = 0; normal <= 1; normal++)
+        for (size_t i = 0; i < report->photo_count; i++)
+            if (report->photo[i].normal == (normal != 0))
+                text_format(out, "<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>",
+                            normal ? "normal" : "abnormal", x_at(place[2 * i]), y_at(place[2 * i + 1]));
+    text_add(out, "</svg>");
+    free(place);
+}

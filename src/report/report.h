@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One self-contained HTML page about a gate: opens from disk, needs no network, reads on a phone, light and
+ * dark. */
+#ifndef WN_REPORT_H
+#define WN_REPORT_H
+
+#include "winnow.h"
+
+#include <stdbool.h>
+
+/* One judged photo. Strings are borrowed. */
+typedef struct report_photo {
+    const char *path, *group;
+    bool normal; /* its label */
+    float score, p_value;
+    winnow_verdict verdict;
+} report_photo;
+
+/* One validated epoch. */
+typedef struct report_epoch {
+    int epoch;
+    double loss, normal_similarity, abnormal_similarity, auroc;
+} report_epoch;
+
+/* A rate with its exact 95% interval. */
+typedef struct report_rate {
+    double rate, low, high;
+} report_rate;
+
+/* A line of "how it was made" or of the calibration. */
+typedef struct report_fact {
+    const char *name, *value;
+} report_fact;
+
+typedef struct report {
+    const char *title; /* the gate's file name */
+    const report_photo *photo;
+    size_t photo_count;
+    const float *feature; /* (photo_count, feature_size) for the map, or NULL */
+    int feature_size;
+    double auroc, fpr_at_95_tpr; /* NaN where there are no abnormals */
+    report_rate false_reject, abnormal_accept;
+    double asked_false_reject;
+    float threshold;
+    const char *score_name; /* of the scorer: the axis of the histogram */
+    const report_epoch *epoch;
+    size_t epoch_count;
+    const report_fact *calibration, *provenance; /* end with a NULL name */
+} report;
+
+/* Writes the page to `path` (temporary file + rename). Thumbnails are read from the photos' paths; one that
+ * cannot be read any more is shown by its name alone. */
+winnow_status report_write(const report *report, const char *path, winnow_error *error);
+
+#endif

@@ -1,0 +1,34 @@
+// The trade-off slider: at each threshold, the share of normals turned away and of abnormals let through.
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("scores").textContent);
+  const slider = document.getElementById("threshold");
+  if (!slider) return;
+  const all = [...data.normal, ...data.abnormal].sort((a, b) => a - b);
+  const below = (sorted, t) => {
+    let low = 0, high = sorted.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sorted[middle] < t) low = middle + 1; else high = middle;
+    }
+    return low;
+  };
+  const percent = (part, whole) => whole ? (100 * part / whole).toFixed(2) + "%" : "-";
+  const line = document.getElementById("threshold-line");
+  const show = () => {
+    const position = Number(slider.value);
+    const t = position >= all.length ? Infinity : all[position];
+    const rejected = below(data.normal, t), refused = below(data.abnormal, t);
+    document.getElementById("at").textContent = Number.isFinite(t) ? t.toPrecision(5) : "above all";
+    document.getElementById("rejects").textContent = percent(rejected, data.normal.length);
+    document.getElementById("accepts").textContent = percent(data.abnormal.length - refused, data.abnormal.length);
+    if (line && Number.isFinite(t)) {
+      const x = 30 + 420 * Math.min(1, Math.max(0, (t - data.low) / (data.high - data.low)));
+      line.setAttribute("x1", x); line.setAttribute("x2", x);
+    }
+  };
+  slider.max = all.length;
+  slider.value = below(all, data.threshold);
+  slider.addEventListener("input", show);
+  show();
+})();
