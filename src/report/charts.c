@@ -49,7 +49,7 @@ static int compare_floats(const void *a, const void *b)
 }
 
 /* From the 0.5% to the 100% quantile, so that one outlier does not squeeze all others into a corner. */
-score_range charts_score_range(const report *report)
+score_range charts_score_range(const report_page *report)
 {
     score_range range = {0, 1};
     float *score = malloc((report->photo_count + 1) * sizeof *score);
@@ -67,7 +67,7 @@ score_range charts_score_range(const report *report)
     return (score_range){range.low - margin, range.high + margin};
 }
 
-static void bars(text *out, const report *report, score_range range, bool normal)
+static void bars(text *out, const report_page *report, score_range range, bool normal)
 {
     size_t count[BINS] = {0}, total = 0, most = 0;
     for (size_t i = 0; i < report->photo_count; i++) {
@@ -89,7 +89,7 @@ static void bars(text *out, const report *report, score_range range, bool normal
     }
 }
 
-void charts_histogram(text *out, const report *report, score_range range)
+void charts_histogram(text *out, const report_page *report, score_range range)
 {
     begin(out, "Histogram of the scores of normal and abnormal photos");
     bars(out, report, range, false);
@@ -117,7 +117,7 @@ static int compare_descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-void charts_roc(text *out, const report *report)
+void charts_roc(text *out, const report_page *report)
 {
     const size_t count = report->photo_count;
     labelled *sorted = malloc((count + 1) * sizeof *sorted);
@@ -152,7 +152,8 @@ void charts_roc(text *out, const report *report)
 
 /* ---- learning curves ---- */
 
-static void curve(text *out, const report *report, const char *class, double (*value)(const report_epoch *))
+static void curve(text *out, const report_page *report, const char *class,
+                  double (*value)(const report_epoch *))
 {
     const double last = report->epoch[report->epoch_count - 1].epoch;
     text_format(out, "<polyline class=\"curve %s\" points=\"", class);
@@ -176,7 +177,7 @@ static double auroc(const report_epoch *epoch)
     return epoch->auroc * 2 - 1;
 }
 
-void charts_learning(text *out, const report *report)
+void charts_learning(text *out, const report_page *report)
 {
     begin(out, "Learning curves by epoch");
     curve(out, report, "normal", normal_similarity);
@@ -190,7 +191,7 @@ void charts_learning(text *out, const report *report)
 
 /* ---- map ---- */
 
-void charts_map(text *out, const report *report)
+void charts_map(text *out, const report_page *report)
 {
     if (!report->feature || report->photo_count < 3)
         return;

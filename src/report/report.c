@@ -39,7 +39,7 @@ static void rate_card(text *out, const char *name, report_rate rate)
     card(out, name, "%.2f%%", 100 * rate.rate, isfinite(rate.rate) ? note : "none were given");
 }
 
-static void head(text *out, const report *report)
+static void head(text *out, const report_page *report)
 {
     text_add(out, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>");
@@ -72,7 +72,7 @@ static void key(text *out)
     text_add(out, " <span class=\"key n\">normal</span> <span class=\"key a\">abnormal</span>");
 }
 
-static void charts(text *out, const report *report, score_range range)
+static void charts(text *out, const report_page *report, score_range range)
 {
     text_add(out, "<h2>Scores</h2><div class=\"charts\"><figure>");
     charts_histogram(out, report, range);
@@ -109,7 +109,7 @@ static int compare_floats(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void score_list(text *out, const report *report, bool normal)
+static void score_list(text *out, const report_page *report, bool normal)
 {
     float *score = malloc((report->photo_count + 1) * sizeof *score);
     if (!score) {
@@ -128,7 +128,7 @@ static void score_list(text *out, const report *report, bool normal)
     free(score);
 }
 
-static void script(text *out, const report *report, score_range range)
+static void script(text *out, const report_page *report, score_range range)
 {
     text_format(out,
                 "<script type=\"application/json\" "
@@ -144,7 +144,7 @@ static void script(text *out, const report *report, score_range range)
 
 /* ---- table by group ---- */
 
-static void group_row(text *out, const report *report, const char *group, bool normal)
+static void group_row(text *out, const report_page *report, const char *group, bool normal)
 {
     size_t count = 0, accepted = 0, unsure = 0;
     for (size_t i = 0; i < report->photo_count; i++) {
@@ -165,7 +165,7 @@ static void group_row(text *out, const report *report, const char *group, bool n
                 100.0 * (double)(normal ? count - accepted : accepted) / (double)count);
 }
 
-static void group_table(text *out, const report *report)
+static void group_table(text *out, const report_page *report)
 {
     text_add(out, "<h2>By folder</h2><div class=\"scroll\"><table><thead><tr><th>folder</th><th>kind</th><th "
                   "class=\"number\">photos</th>"
@@ -227,7 +227,7 @@ static int compare_scores(const void *a, const void *b)
 
 /* The photos of one kind, worst first: rejected normals by the lowest score, accepted abnormals by the
  * highest. */
-static void gallery(text *out, const report *report, bool normal)
+static void gallery(text *out, const report_page *report, bool normal)
 {
     const report_photo **found = malloc((report->photo_count + 1) * sizeof *found);
     if (!found) {
@@ -276,7 +276,7 @@ static void facts(text *out, const char *title, const report_fact *fact)
     text_add(out, "</tbody></table></div>");
 }
 
-winnow_status report_write(const report *report, const char *path, winnow_error *error)
+winnow_status report_write(const report_page *report, const char *path, winnow_error *error)
 {
     text out = {0};
     score_range range = charts_score_range(report);

@@ -32,7 +32,7 @@ typedef struct report_fact {
     const char *name, *value;
 } report_fact;
 
-typedef struct report {
+typedef struct report_page {
     const char *title; /* the gate's file name */
     const report_photo *photo;
     size_t photo_count;
@@ -46,10 +46,10 @@ typedef struct report {
     const report_epoch *epoch;
     size_t epoch_count;
     const report_fact *calibration, *provenance; /* end with a NULL name */
-} report;
+} report_page;
 
 /* Writes the page to `path` (temporary file + rename). Thumbnails are read from the photos' paths; one that
  * cannot be read any more is shown by its name alone. */
-winnow_status report_write(const report *report, const char *path, winnow_error *error);
+winnow_status report_write(const report_page *report, const char *path, winnow_error *error);
 
 #endif

@@ -7,7 +7,7 @@
 /* The published system to the letter (BGR, [-1, 1], OpenCV's bilinear stretch, constant rate, no
  * augmentation, random start) minus its faults: abnormals are drawn afresh each epoch, all normals count for
  * the mean, and the gate is calibrated. */
-static const wn_recipe reference = {
+static const wn_train_recipe reference = {
     .name = "reference",
     .architecture = "mobilenet_v2",
     .width = 1,
@@ -34,7 +34,7 @@ static const wn_recipe reference = {
 };
 
 /* From random weights: a higher rate that decays along a cosine, and phone-like augmentation. */
-static const wn_recipe scratch = {
+static const wn_train_recipe scratch = {
     .name = "default",
     .architecture = "mobilenet_v2",
     .width = 1,
@@ -59,7 +59,8 @@ static const wn_recipe scratch = {
     .scale = 16,
 };
 
-winnow_status wn_recipe_named(const char *name, bool pretrained, wn_recipe *recipe, winnow_error *error)
+winnow_status wn_train_recipe_named(const char *name, bool pretrained, wn_train_recipe *recipe,
+                                    winnow_error *error)
 {
     if (!strcmp(name, "reference")) {
         *recipe = reference;
@@ -82,11 +83,12 @@ winnow_status wn_recipe_named(const char *name, bool pretrained, wn_recipe *reci
     return WINNOW_OK;
 }
 
-void wn_recipe_settings(const wn_recipe *recipe, uint64_t seed, const char *data_hash, char *settings)
+void wn_train_recipe_settings(const wn_train_recipe *recipe, uint64_t seed, const char *data_hash,
+                              char *settings)
 {
     const wn_preprocess *p = &recipe->preprocess;
     snprintf(
-        settings, WN_RECIPE_SETTINGS_SIZE,
+        settings, WN_TRAIN_SETTINGS_SIZE,
         "recipe=%s\nnetwork=%s\nwidth=%g\ninput-size=%d\nembedding-size=%d\nfit=%d\nresample=%d\nbgr=%d\n"
         "mean=%g,%g,%g\nstd=%g,%g,%g\naugment=%d\nfreeze=%d\nepochs=%d\nsave-interval=%d\nbatch=%d\n"
         "learning-rate=%g\nclass-rate=%g\nmomentum=%g\nweight-decay=%g\ndecay-all=%d\nschedule=%d\nwarmup=%"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A recipe is every number that a training depends on, apart from the photos. Named recipes give the
  * defaults; options override. */
-#ifndef WN_RECIPE_H
-#define WN_RECIPE_H
+#ifndef WN_TRAIN_RECIPE_H
+#define WN_TRAIN_RECIPE_H
 
 #include "../runtime/network.h"
 #include "../runtime/preprocess.h"
@@ -16,7 +16,7 @@ typedef enum wn_freeze {
     WN_FREEZE_BACKBONE /* features are computed once, the embedding alone learns */
 } wn_freeze;
 
-typedef struct wn_recipe {
+typedef struct wn_train_recipe {
     const char *name;
     const char *architecture;
     double width;
@@ -32,15 +32,17 @@ typedef struct wn_recipe {
     double warmup; /* epochs */
     double margin; /* ArcFace, degrees */
     double scale;  /* ArcFace */
-} wn_recipe;
+} wn_train_recipe;
 
 /* "default", "reference": NULL if there is none of that name. `pretrained` says whether a backbone is at
  * hand: the default recipe then keeps it frozen, and otherwise trains every layer from random weights. */
-winnow_status wn_recipe_named(const char *name, bool pretrained, wn_recipe *recipe, winnow_error *error);
+winnow_status wn_train_recipe_named(const char *name, bool pretrained, wn_train_recipe *recipe,
+                                    winnow_error *error);
 
 /* The recipe, the seed and the data as `name=value` lines: what a resumed training must share with the one it
  * continues. */
-enum { WN_RECIPE_SETTINGS_SIZE = 2048 };
-void wn_recipe_settings(const wn_recipe *recipe, uint64_t seed, const char *data_hash, char *settings);
+enum { WN_TRAIN_SETTINGS_SIZE = 2048 };
+void wn_train_recipe_settings(const wn_train_recipe *recipe, uint64_t seed, const char *data_hash,
+                              char *settings);
 
 #endif
