@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Trains the embedding alone, on features that a frozen backbone computed once: seconds instead of minutes.
+ */
+#ifndef WN_ENGINE_HEAD_H
+#define WN_ENGINE_HEAD_H
+
+#include "pool.h"
+#include "recipe.h"
+#include "trainer.h"
+
+/* Pooled features, row-major (count, size). Borrowed. */
+typedef struct wn_head_data {
+    int size;
+    const float *normal, *abnormal; /* to train on */
+    int normals, abnormals;
+    const float *valid_normal, *valid_abnormal; /* to validate on */
+    int valid_normals, valid_abnormals;
+} wn_head_data;
+
+/* weight (embedding, size) and bias (embedding): the linear layer, filled by the caller with its start; the
+ * engine writes the result of keep_best / restore_best there too. class_vectors (2, embedding): row 0
+ * abnormal, row 1 normal. All borrowed, and live for as long as the engine. Free with wn_engine_head_free. */
+winnow_status wn_engine_head_create(const wn_train_recipe *recipe, uint64_t seed, const wn_head_data *data,
+                                    wn_pool *pool, float *weight, float *bias, float *class_vectors,
+                                    wn_engine **engine, winnow_error *error);
+void wn_engine_head_free(wn_engine *engine);
+
+#endif
