@@ -15,6 +15,7 @@ typedef struct head {
     wn_engine engine; /* first: a wn_engine * is a head * */
     const wn_train_recipe *recipe;
     wn_head_data data;
+    wn_arcface loss;
     wn_pool *pool;
     uint64_t seed;
     int size, embedding, batch;
@@ -26,6 +27,7 @@ typedef struct head {
     int *label;                      /* [batch] */
     float *output, *output_gradient; /* (batch, embedding) */
     float *class_gradient;           /* (2, embedding) */
+    void *loss_scratch;
     double rate;
     /* one epoch */
     wn_order_entry *order;
@@ -110,13 +112,8 @@ static winnow_status step(wn_engine *engine, double rate, double *loss, winnow_e
         h->label[n] = entry.label;
     }
     wn_pool_run(h->pool, h->embedding, forward_output, h);
-    const wn_arcface arcface = {.classes = 2,
-                                .size = h->embedding,
-                                .margin = (float)(h->recipe->margin * M_PI / 180),
-                                .scale = (float)h->recipe->scale};
-    memset(h->class_gradient, 0, 2 * (size_t)h->embedding * sizeof(float));
-    *loss = wn_arcface_loss(&arcface, h->batch, h->output, h->classes, h->label, h->output_gradient,
-                            h->class_gradient);
+    *loss = wn_arcface_loss(&h->loss, h->batch, h->output, h->classes, h->label, h->output_gradient,
+                            h->class_gradient, h->loss_scratch);
     h->rate = rate;
     wn_pool_run(h->pool, h->embedding, update_output, h);
     const float class_rate = (float)(rate * h->recipe->class_rate / h->recipe->learning_rate);
@@ -208,12 +205,13 @@ static bool allocate(head *h)
     h->label = malloc(batch * sizeof *h->label);
     h->output = malloc(batch * units * sizeof(float));
     h->output_gradient = malloc(batch * units * sizeof(float));
+    h->loss_scratch = malloc(wn_arcface_scratch(&h->loss));
     h->class_gradient = malloc(2 * units * sizeof(float));
     h->order = malloc(2 * (size_t)h->data.normals * sizeof *h->order);
     h->scratch = malloc((size_t)h->data.abnormals * sizeof *h->scratch);
     h->validation = malloc((valid + 1) * units * sizeof(float));
     return h->momentum && h->best && h->row && h->label && h->output && h->output_gradient &&
-           h->class_gradient && h->order && h->scratch && h->validation;
+           h->class_gradient && h->loss_scratch && h->order && h->scratch && h->validation;
 }
 
 winnow_status wn_engine_head_create(const wn_train_recipe *recipe, uint64_t seed, const wn_head_data *data,
@@ -236,6 +234,10 @@ winnow_status wn_engine_head_create(const wn_train_recipe *recipe, uint64_t seed
                            .restore_best = restore_best},
                 .recipe = recipe,
                 .data = *data,
+                .loss = {.size = recipe->embedding,
+                         .classes = 2,
+                         .margin = (float)(recipe->margin * M_PI / 180),
+                         .scale = (float)recipe->scale},
                 .pool = pool,
                 .seed = seed,
                 .size = data->size,
@@ -264,6 +266,7 @@ void wn_engine_head_free(wn_engine *engine)
     free(h->output);
     free(h->output_gradient);
     free(h->class_gradient);
+    free(h->loss_scratch);
     free(h->order);
     free(h->scratch);
     free(h->validation);
