@@ -116,7 +116,7 @@ static winnow_status compare_settings(const char *path, const char *saved, const
 static winnow_status read_progress(const wn_safetensors *file, const char *path, wn_progress *progress,
                                    winnow_error *error)
 {
-    double epoch, step, best_epoch;
+    double epoch = 0, step = 0, best_epoch = 0;
     winnow_status status;
     if ((status = get_number(file, path, "winnow.checkpoint.epoch", 0, 1e6, &epoch, error)) ||
         (status = get_number(file, path, "winnow.checkpoint.step", 0, 1e9, &step, error)) ||
