@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the compiler may use without asking: SSE2, NEON, WASM SIMD. */
+#define WIDTH 4
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#define COLUMNS 16 /* 32 registers: 6x16 in 24 accumulators */
+#define MINIMUM vminq_f32
+#define MAXIMUM vmaxq_f32
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+#define COLUMNS 8 /* 16 registers: 6x8 in 12 accumulators */
+#define MINIMUM _mm_min_ps
+#define MAXIMUM _mm_max_ps
+#elif defined(__wasm_simd128__)
+#include <wasm_simd128.h>
+#define COLUMNS       8
+#define MINIMUM(a, b) ((vec)wasm_f32x4_pmin((v128_t)(a), (v128_t)(b)))
+#define MAXIMUM(a, b) ((vec)wasm_f32x4_pmax((v128_t)(a), (v128_t)(b)))
+#else
+#error "no vector instructions known for this processor: define MINIMUM and MAXIMUM of four floats here"
+#endif
+#define TILE_ROWS        6
+#define DEPTHWISE_PIXELS 4
+#define LEVEL            WN_CPU_BASELINE
+#define FILL             wn_kernels_baseline
+#include "fp32.h"

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The float32 kernels, once for all instruction sets: a translation unit defines
+ *   WIDTH             floats in a register
+ *   COLUMNS           output channels of a matrix tile: 8, 16 or 32
+ *   TILE_ROWS         pixels of a matrix tile; TILE_ROWS * COLUMNS / WIDTH accumulators stay in registers
+ *   DEPTHWISE_PIXELS  neighbouring pixels of a depthwise tile
+ *   MINIMUM, MAXIMUM  of two registers: C has no operator for them that the compilers see through
+ *   LEVEL, FILL       what it is called
+ * and includes this file. Every loop over an array of vectors has constant bounds once its function is
+ * inlined into the instance that names its tile, so that the arrays live in registers.
+ *
+ * The tile follows Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008): a row
+ * of weights is loaded once a step and meets one broadcast input value a pixel. */
+#include "kernels.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 32")
+
+typedef float vec __attribute__((vector_size(WIDTH * sizeof(float)), may_alias));
+
+INLINE vec load(const float *from)
+{
+    return *(const vec *)from;
+}
+
+INLINE void store(float *to, vec x)
+{
+    *(vec *)to = x;
+}
+
+INLINE vec splat(float x)
+{
+    return x - (vec){0};
+}
+
+INLINE vec clamp6(vec x)
+{
+    return MINIMUM(MAXIMUM(x, splat(0)), splat(6));
+}
+
+/* ---- matrix product ---- */
+
+enum { MAX_VECTORS = COLUMNS / WIDTH, NARROW = COLUMNS > 16 ? 16 : 8 };
+
+typedef vec gemm_sums[2 * TILE_ROWS][MAX_VECTORS];
+
+/* `steps` of the inner dimension: they lie in one block of a. */
+INLINE void gemm_steps(const int steps, const int rows, const int vectors, const float *a, const float *b,
+                       size_t panel, gemm_sums sum)
+{
+    _Pragma("GCC unroll 8") for (int i = 0; i < steps; i++)
+    {
+        vec w[MAX_VECTORS];
+        UNROLL for (int v = 0; v < vectors; v++) w[v] =
+            load(b + i * WN_BLOCK + v * WIDTH / WN_BLOCK * panel + v * WIDTH % WN_BLOCK);
+        UNROLL for (int r = 0; r < rows; r++)
+        {
+            const vec x = splat(a[r * WN_BLOCK + i]);
+            UNROLL for (int v = 0; v < vectors; v++) sum[r][v] += x * w[v];
+        }
+    }
+}
+
+/* One tile: `rows` pixels from `pixel` on, vectors*WIDTH output channels from `column` on. */
+INLINE void gemm_tile(const int rows, const int vectors, const wn_gemm *g, int column, int pixel)
+{
+    const size_t panel = (size_t)g->k * WN_BLOCK;
+    const float *b = g->b + (size_t)(column / WN_BLOCK) * panel + column % WN_BLOCK;
+    const float *a = g->a + (size_t)pixel * WN_BLOCK;
+    gemm_sums sum;
+    UNROLL for (int v = 0; v < vectors; v++)
+    {
+        const vec bias = load(g->bias + column + v * WIDTH);
+        UNROLL for (int r = 0; r < rows; r++) sum[r][v] = bias;
+    }
+
+    int k = g->k;
+    for (; k >= WN_BLOCK; k -= WN_BLOCK) {
+        gemm_steps(WN_BLOCK, rows, vectors, a, b, panel, sum);
+        a += g->a_block;
+        b += WN_BLOCK * WN_BLOCK;
+    }
+    if (k)
+        gemm_steps(WN_BLOCK / 2, rows, vectors, a, b, panel, sum);
+
+    UNROLL for (int v = 0; v < vectors; v++)
+    {
+        const int lane = (column + v * WIDTH) % WN_BLOCK, block = (column + v * WIDTH) / WN_BLOCK;
+        float *c = g->c + (size_t)block * g->c_block + lane;
+        const float *add =
+            g->add + (g->add ? (size_t)block * g->add_block + (size_t)pixel * WN_BLOCK + lane : 0);
+        UNROLL for (int r = 0; r < rows; r++)
+        {
+            vec y = g->relu6 ? clamp6(sum[r][v]) : sum[r][v];
+            if (g->add)
+                y += load(add + r * WN_BLOCK);
+            store(c + (g->where ? g->where[pixel + r] : (size_t)(pixel + r) * WN_BLOCK), y);
+        }
+    }
+}
+
+typedef void gemm_instance(const wn_gemm *g, int column, int pixel, int count);
+
+#define GEMM(rows, vectors)                                                                                  \
+    static void gemm_##rows##_##vectors(const wn_gemm *g, int column, int pixel, int count)                  \
+    {                                                                                                        \
+        for (; count > 0; count--, pixel += rows)                                                            \
+            gemm_tile(rows, vectors, g, column, pixel);                                                      \
+    }
+#define GEMMS(vectors)                                                                                       \
+    GEMM(1, vectors)                                                                                         \
+    GEMM(2, vectors) GEMM(3, vectors) GEMM(4, vectors) GEMM(5, vectors) GEMM(6, vectors)
+#define GEMMS12(vectors)                                                                                     \
+    GEMMS(vectors)                                                                                           \
+    GEMM(7, vectors)                                                                                         \
+    GEMM(8, vectors) GEMM(9, vectors) GEMM(10, vectors) GEMM(11, vectors) GEMM(12, vectors)
+#define GEMM_NAMES(vectors)                                                                                  \
+    gemm_1_##vectors, gemm_2_##vectors, gemm_3_##vectors, gemm_4_##vectors, gemm_5_##vectors, gemm_6_##vectors
+#define GEMM_NAMES12(vectors)                                                                                \
+    GEMM_NAMES(vectors), gemm_7_##vectors, gemm_8_##vectors, gemm_9_##vectors, gemm_10_##vectors,            \
+        gemm_11_##vectors, gemm_12_##vectors
+
+/* The wide tile, and the one for the columns that are left. A narrow tile has as many accumulators, or as
+ * many as there are broadcasts for, in more rows. */
+#if COLUMNS / WIDTH == 2 && COLUMNS == 8 /* 6x8 of 4; everything is a multiple of 8 */
+GEMMS(2)
+static gemm_instance *const wide[] = {GEMM_NAMES(2)};
+#define narrow wide
+enum { NARROW_ROWS = 6 };
+#elif COLUMNS / WIDTH == 4 /* 6x16 of 4; then 6x8 */
+GEMMS(4)
+GEMMS(2)
+static gemm_instance *const wide[] = {GEMM_NAMES(4)}, *const narrow[] = {GEMM_NAMES(2)};
+enum { NARROW_ROWS = 6 };
+#elif TILE_ROWS == 6       /* 6x16 of 8; then 12x8 */
+GEMMS(2)
+GEMMS12(1)
+static gemm_instance *const wide[] = {GEMM_NAMES(2)}, *const narrow[] = {GEMM_NAMES12(1)};
+enum { NARROW_ROWS = 12 };
+#else                      /* 12x32 of 16; then 12x16 */
+GEMMS12(2)
+GEMMS12(1)
+static gemm_instance *const wide[] = {GEMM_NAMES12(2)}, *const narrow[] = {GEMM_NAMES12(1)};
+enum { NARROW_ROWS = 12 };
+#endif
+
+/* Covers m pixels with tiles of nearly equal height: 16 is 6 + 5 + 5, and not 6 + 6 + 4. */
+static void gemm_columns(const wn_gemm *g, int column, gemm_instance *const *instance, int most)
+{
+    const int tiles = (g->m + most - 1) / most, rows = g->m / tiles, taller = g->m % tiles;
+    if (taller)
+        instance[rows](g, column, 0, taller);
+    instance[rows - 1](g, column, taller * (rows + 1), tiles - taller);
+}
+
+static void gemm(const wn_gemm *g)
+{
+    int column = 0;
+    for (; g->n - column >= COLUMNS; column += COLUMNS)
+        gemm_columns(g, column, wide, TILE_ROWS);
+    for (; column < g->n; column += NARROW)
+        gemm_columns(g, column, narrow, NARROW_ROWS);
+}
+
+/* ---- depthwise ---- */
+
+enum { VECTORS = WN_BLOCK / WIDTH, PAIR = VECTORS < 2 ? 1 : 2 };
+
+/* `pixels` neighbours of one output row, PAIR registers of channels each. An input value is loaded once and
+ * meets every output that it belongs to. */
+INLINE void depthwise_tile(const int kernel, const int stride, const int pixels, const float *const *in,
+                           size_t from, const float *weight, const float *bias, float *out)
+{
+    vec sum[DEPTHWISE_PIXELS][PAIR];
+    UNROLL for (int p = 0; p < pixels; p++) UNROLL for (int v = 0; v < PAIR; v++) sum[p][v] =
+        load(bias + v * WIDTH);
+    for (int y = 0; y < kernel; y++, weight += kernel * WN_BLOCK) {
+        const float *row = in[y] + from;
+        UNROLL for (int v = 0; v < PAIR; v++)
+        {
+            vec w[5];
+            UNROLL for (int x = 0; x < kernel; x++) w[x] = load(weight + x * WN_BLOCK + v * WIDTH);
+            UNROLL for (int i = 0; i < (pixels - 1) * stride + kernel; i++)
+            {
+                const vec value = load(row + i * WN_BLOCK + v * WIDTH);
+                UNROLL for (int p = 0; p < pixels; p++) if (i >= p * stride && i < p * stride + kernel)
+                    sum[p][v] += value * w[i - p * stride];
+            }
+        }
+    }
+    UNROLL for (int p = 0; p < pixels; p++) UNROLL for (int v = 0; v < PAIR; v++)
+        store(out + p * WN_BLOCK + v * WIDTH, clamp6(sum[p][v]));
+}
+
+INLINE void depthwise(const int kernel, const int stride, const wn_depthwise *d)
+{
+    const size_t step = (size_t)stride * WN_BLOCK;
+    for (int y = 0; y < d->rows; y++) {
+        const float *const *in = d->in + y * stride;
+        float *out = d->out + (size_t)y * d->m * WN_BLOCK;
+        for (int lane = 0; lane < WN_BLOCK; lane += PAIR * WIDTH) {
+            const float *weight = d->weight + lane, *bias = d->bias + lane;
+            int x = 0;
+            for (; x + DEPTHWISE_PIXELS <= d->m; x += DEPTHWISE_PIXELS)
+                depthwise_tile(kernel, stride, DEPTHWISE_PIXELS, in, x * step + lane, weight, bias,
+                               out + x * WN_BLOCK + lane);
+            for (; x + 2 <= d->m; x += 2)
+                depthwise_tile(kernel, stride, 2, in, x * step + lane, weight, bias,
+                               out + x * WN_BLOCK + lane);
+            if (x < d->m)
+                depthwise_tile(kernel, stride, 1, in, x * step + lane, weight, bias,
+                               out + x * WN_BLOCK + lane);
+        }
+    }
+}
+
+#define DEPTHWISE(kernel, stride)                                                                            \
+    static void depthwise_##kernel##_##stride(const wn_depthwise *d)                                         \
+    {                                                                                                        \
+        depthwise(kernel, stride, d);                                                                        \
+    }
+DEPTHWISE(3, 1)
+DEPTHWISE(3, 2)
+DEPTHWISE(5, 1)
+DEPTHWISE(5, 2)
+
+/* ---- stem ---- */
+
+/* A matrix tile whose inner dimension runs over 3 rows of 9 neighbouring values: 3 pixels of 3 colours. */
+INLINE void stem_tile(const int pixels, const float *const in[3], size_t from, const float *weight,
+                      const float *bias, float *out)
+{
+    enum { PIXEL = 2 * 3, ROW = 3 * 3 };
+    vec sum[TILE_ROWS][PAIR];
+    UNROLL for (int v = 0; v < PAIR; v++) UNROLL for (int p = 0; p < pixels; p++) sum[p][v] =
+        load(bias + v * WIDTH);
+    for (int y = 0; y < 3; y++, weight += ROW * WN_BLOCK) {
+        const float *row = in[y] + from;
+        UNROLL for (int i = 0; i < ROW; i++) UNROLL for (int p = 0; p < pixels; p++)
+        {
+            const vec x = splat(row[p * PIXEL + i]);
+            UNROLL for (int v = 0; v < PAIR; v++) sum[p][v] += x * load(weight + i * WN_BLOCK + v * WIDTH);
+        }
+    }
+    UNROLL for (int v = 0; v < PAIR; v++) UNROLL for (int p = 0; p < pixels; p++)
+        store(out + p * WN_BLOCK + v * WIDTH, clamp6(sum[p][v]));
+}
+
+static void stem(const float *const in[3], const float *weight, const float *bias, float *out, int m)
+{
+    for (int lane = 0; lane < WN_BLOCK; lane += PAIR * WIDTH) {
+        int x = 0;
+        for (; x + TILE_ROWS <= m; x += TILE_ROWS)
+            stem_tile(TILE_ROWS, in, (size_t)x * 6, weight + lane, bias + lane, out + x * WN_BLOCK + lane);
+        for (; x + 2 <= m; x += 2)
+            stem_tile(2, in, (size_t)x * 6, weight + lane, bias + lane, out + x * WN_BLOCK + lane);
+        if (x < m)
+            stem_tile(1, in, (size_t)x * 6, weight + lane, bias + lane, out + x * WN_BLOCK + lane);
+    }
+}
+
+/* ---- mean ---- */
+
+static void mean(const float *in, float *out, int m)
+{
+    for (int lane = 0; lane < WN_BLOCK; lane += WIDTH) {
+        vec sum = splat(0);
+        for (int i = 0; i < m; i++)
+            sum += load(in + (size_t)i * WN_BLOCK + lane);
+        store(out + lane, sum / (float)m);
+    }
+}
+
+void FILL(wn_kernels *kernels)
+{
+    *kernels = (wn_kernels){
+        .level = LEVEL,
+        .gemm_columns = COLUMNS < WN_BLOCK ? WN_BLOCK : COLUMNS,
+        .gemm = gemm,
+        .depthwise = {{depthwise_3_1, depthwise_3_2}, {depthwise_5_1, depthwise_5_2}},
+        .stem = stem,
+        .mean = mean,
+    };
+}

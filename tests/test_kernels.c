@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every kernel of every instruction set of this machine against plain loops in float64, on random input and
+ * at awkward sizes. Outputs lie between guards that must survive. (bench/bench_kernels.c takes the times.) */
+#include "runtime/kernels/kernels.h"
+#include "runtime/random.h"
+#include "wide.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+enum { GUARD = 64 };
+
+static wn_random generator;
+
+/* `count` random floats in [-1, 1) between guards of a value that no kernel writes. Freed by release. */
+static float *buffer(size_t count)
+{
+    const size_t total = (count + 2 * GUARD + 15) / 16 * 16;
+    float *memory = aligned_alloc(64, total * sizeof *memory);
+    assert_non_null(memory);
+    for (size_t i = 0; i < total; i++)
+        memory[i] = i >= GUARD && i < GUARD + count ? (float)wn_random_range(&generator, -1, 1) : 12345;
+    return memory + GUARD;
+}
+
+static void release(float *buffer)
+{
+    free(buffer - GUARD);
+}
+
+static void check_guards(const float *buffer, size_t count)
+{
+    for (size_t i = 0; i < GUARD; i++) {
+        assert_true(buffer[-1 - (ptrdiff_t)i] == 12345);
+        assert_true(buffer[count + i] == 12345);
+    }
+}
+
+/* Float32 sums of k products of values up to 1. */
+static void check_close(float got, double expected, int k)
+{
+    if (!(fabs(got - expected) <= 2e-7 * k + 1e-6))
+        fail_msg("%.9g instead of %.9g", (double)got, expected);
+}
+
+static double clamp6(double x)
+{
+    return fmin(fmax(x, 0), 6);
+}
+
+static int rounded(int channels)
+{
+    return (channels + WN_BLOCK - 1) / WN_BLOCK * WN_BLOCK;
+}
+
+/* ---- matrix product ---- */
+
+static double plain_gemm(const wn_gemm *g, int pixel, int channel)
+{
+    double sum = g->bias[channel];
+    for (int k = 0; k < g->k; k++)
+        sum += (double)g->a[k / 16 * g->a_block + (size_t)pixel * 16 + k % 16] *
+               g->b[(size_t)(channel / 16) * g->k * 16 + k * 16 + channel % 16];
+    if (g->relu6)
+        sum = clamp6(sum);
+    return g->add ? sum + g->add[channel / 16 * g->add_block + (size_t)pixel * 16 + channel % 16] : sum;
+}
+
+static void check_gemm(const wn_kernels *kernels, int m, int n, int k, bool scatter, bool add)
+{
+    const size_t spread = scatter ? 2 : 1, in_block = (size_t)(m + 3) * 16, out_block = spread * m * 16;
+    const size_t in_size = rounded(k) / 16 * in_block, out_size = rounded(n) / 16 * out_block;
+    const size_t add_block = (size_t)m * 16, add_size = rounded(n) / 16 * add_block;
+    float *a = buffer(in_size), *b = buffer((size_t)rounded(n) * k), *bias = buffer(rounded(n));
+    float *c = buffer(out_size), *residual = buffer(add_size);
+    uint32_t *where = malloc(m * sizeof *where);
+    assert_non_null(where);
+    for (int i = 0; i < m; i++)
+        where[i] = 16 * 2 * (uint32_t)(m - 1 - i);
+    const wn_gemm g = {
+        .a = a,
+        .a_block = in_block,
+        .b = b,
+        .bias = bias,
+        .c = c,
+        .c_block = out_block,
+        .where = scatter ? where : NULL,
+        .add = add ? residual : NULL,
+        .add_block = add_block,
+        .m = m,
+        .n = n,
+        .k = k,
+        .relu6 = !add,
+    };
+    kernels->gemm(&g);
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++)
+            check_close(c[j / 16 * out_block + (scatter ? where[i] : (size_t)i * 16) + j % 16],
+                        plain_gemm(&g, i, j), k);
+    check_guards(c, out_size);
+    release(a), release(b), release(bias), release(c), release(residual);
+    free(where);
+}
+
+static void check_gemms(const wn_kernels *kernels)
+{
+    const int pixels[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 17, 23, 25, 49, 64};
+    const int channels[] = {8, 16, 24, 32, 40, 48, 56, 72, 96};
+    const int inner[] = {8, 16, 24, 32, 40, 136};
+    for (size_t m = 0; m < LENGTH(pixels); m++)
+        for (size_t n = 0; n < LENGTH(channels); n++)
+            for (size_t k = 0; k < LENGTH(inner); k++)
+                check_gemm(kernels, pixels[m], channels[n], inner[k], (m + n + k) % 2, (n + k) % 3 == 0);
+}
+
+/* ---- depthwise ---- */
+
+static void check_depthwise(const wn_kernels *kernels, int kernel, int stride, int rows, int m)
+{
+    const int in_rows = (rows - 1) * stride + kernel, in_width = (m - 1) * stride + kernel;
+    const size_t in_size = (size_t)in_rows * in_width * 16, out_size = (size_t)rows * m * 16;
+    float *in = buffer(in_size), *weight = buffer((size_t)kernel * kernel * 16), *bias = buffer(16);
+    float *out = buffer(out_size);
+    const float *row[64];
+    for (int y = 0; y < in_rows; y++)
+        row[y] = in + (size_t)(in_rows - 1 - y) * in_width * 16; /* any order, as in a ring */
+    kernels->depthwise[kernel == 5][stride == 2](
+        &(wn_depthwise){.in = row, .weight = weight, .bias = bias, .out = out, .rows = rows, .m = m});
+    for (int y = 0; y < rows; y++)
+        for (int x = 0; x < m; x++)
+            for (int c = 0; c < 16; c++) {
+                double sum = bias[c];
+                for (int t = 0; t < kernel * kernel; t++)
+                    sum += (double)weight[t * 16 + c] *
+                           row[y * stride + t / kernel][(x * stride + t % kernel) * 16 + c];
+                check_close(out[((size_t)y * m + x) * 16 + c], clamp6(sum), kernel * kernel);
+            }
+    check_guards(out, out_size);
+    release(in), release(weight), release(bias), release(out);
+}
+
+static void check_depthwises(const wn_kernels *kernels)
+{
+    for (int kernel = 3; kernel <= 5; kernel += 2)
+        for (int stride = 1; stride <= 2; stride++)
+            for (int rows = 1; rows <= 4; rows++)
+                for (int m = 1; m <= 19; m++)
+                    check_depthwise(kernels, kernel, stride, rows, m);
+}
+
+/* ---- stem and mean ---- */
+
+static void check_stem(const wn_kernels *kernels, int m)
+{
+    const size_t width = (size_t)(2 * m + 1) * 3;
+    float *in = buffer(3 * width), *weight = buffer(27 * 16), *bias = buffer(16),
+          *out = buffer((size_t)m * 16);
+    const float *const row[3] = {in + width, in, in + 2 * width};
+    kernels->stem(row, weight, bias, out, m);
+    for (int x = 0; x < m; x++)
+        for (int c = 0; c < 16; c++) {
+            double sum = bias[c];
+            for (int y = 0; y < 3; y++)
+                for (int i = 0; i < 9; i++)
+                    sum += (double)weight[(y * 9 + i) * 16 + c] * row[y][x * 6 + i];
+            check_close(out[x * 16 + c], clamp6(sum), 27);
+        }
+    check_guards(out, (size_t)m * 16);
+    release(in), release(weight), release(bias), release(out);
+}
+
+static void check_mean(const wn_kernels *kernels, int m)
+{
+    float *in = buffer((size_t)m * 16), *out = buffer(16);
+    kernels->mean(in, out, m);
+    for (int c = 0; c < 16; c++) {
+        double sum = 0;
+        for (int i = 0; i < m; i++)
+            sum += in[i * 16 + c];
+        check_close(out[c], sum / m, 1);
+    }
+    check_guards(out, 16);
+    release(in), release(out);
+}
+
+static void check_set(const wn_kernels *kernels)
+{
+    wn_random_seed(&generator, 5, 0);
+    check_gemms(kernels);
+    check_depthwises(kernels);
+    for (int m = 1; m <= 40; m++) {
+        check_stem(kernels, m);
+        check_mean(kernels, m);
+    }
+}
+
+/* ---- the instruction sets ---- */
+
+static void check_level(wn_cpu level)
+{
+    const wn_kernels kernels = wn_kernels_at(level);
+    if (kernels.level != level || level > wn_cpu_detected())
+        skip();
+    check_set(&kernels);
+}
+
+static void baseline(void **state)
+{
+    (void)state;
+    check_level(WN_CPU_BASELINE);
+}
+
+static void avx2(void **state)
+{
+    (void)state;
+    check_level(WN_CPU_AVX2);
+}
+
+static void avx512(void **state)
+{
+    (void)state;
+    check_level(WN_CPU_AVX512);
+}
+
+static void sixteen_wide(void **state)
+{
+    (void)state;
+    wn_kernels kernels;
+    wide_kernels(&kernels);
+    check_set(&kernels);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(baseline),
+        cmocka_unit_test(avx2),
+        cmocka_unit_test(avx512),
+        cmocka_unit_test(sixteen_wide),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
