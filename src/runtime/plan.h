@@ -17,25 +17,27 @@ typedef struct wn_outputs {
     float *embedding;  /* [embedding] raw, not normalised: features . W^T + b */
     float *bottleneck_map; /* [grid*grid*bottleneck], NHWC */
     float *features_map;   /* [grid*grid*features], NHWC */
-    float *layer_output;   /* pooled output of layer `layer` ([cout]); for experiments with earlier blocks */
-    int layer;
+    float *layer_output; /* [cout] mean over the map of layer `layer`; for experiments with earlier blocks */
+    int layer;           /* a plan keeps the maps of projections and of the last layer alone */
 } wn_outputs;
 
-/* Packs params (which may be freed afterwards). The kernel set is wn_cpu_kernels() at the time of the call.
- */
+/* Packs params (which may be freed afterwards). The kernels are those of
+ * wn_cpu_level() at the time of the call. On failure *plan is untouched. */
 winnow_status wn_plan_create(const wn_network *network, const wn_params *params, wn_precision precision,
                              wn_plan **plan, winnow_error *error);
 void wn_plan_free(wn_plan *plan);
 
-/* Bytes of scratch for one thread at `batch` images a call; 64-byte aligned memory is expected. */
+/* Bytes of scratch for one thread at `batch` images a call, 64-byte aligned: what a session needs beyond the
+ * weights. Its contents mean nothing between calls. */
 size_t wn_plan_scratch(const wn_plan *plan, int batch);
 
-/* images: (batch, input, input, 3) normalised floats; outputs[batch]. */
+/* images: (batch, input, input, 3) normalised floats; outputs[batch]. An image's results are the same bits in
+ * every batch, and on every run on machines of one instruction set. */
 void wn_plan_run(const wn_plan *plan, int batch, const float *images, const wn_outputs *outputs,
                  void *scratch);
 
-/* The plain reference: direct loops in float32 (accumulating in float64), unfolded, slow, obviously right.
- * The oracle of the above. scratch-free; allocates. */
+/* The oracle of the above for one image: direct loops, sums in float64, unfolded, slow, obviously right.
+ * Allocates. Fills layer_output of any layer. */
 winnow_status wn_plan_reference(const wn_network *network, const wn_params *params, const float *image,
                                 const wn_outputs *outputs, winnow_error *error);
 

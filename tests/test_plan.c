@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The reference against PyTorch's float64 (tests/oracle/plan.py); the plan, on every instruction set of this
+ * machine, against PyTorch and against the reference. Errors are relative to the largest expected value. */
+#include "formula.h"
+#include "golden/plan.h"
+#include "runtime/cpu.h"
+#include "runtime/plan.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+/* A network, its weights, some pictures and room for every output of each. */
+typedef struct fixture {
+    wn_network network;
+    wn_params params;
+    int batch;
+    float *images;
+    wn_outputs outputs[5], expected[5];
+} fixture;
+
+static void *allocate(size_t bytes)
+{
+    void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    assert_non_null(memory);
+    return memory;
+}
+
+static wn_outputs make_outputs(const wn_network *network)
+{
+    const size_t grid = (size_t)network->grid * network->grid;
+    return (wn_outputs){
+        .bottleneck = allocate(network->bottleneck * sizeof(float)),
+        .features = allocate(network->features * sizeof(float)),
+        .embedding = allocate(network->embedding * sizeof(float)),
+        .bottleneck_map = allocate(grid * network->bottleneck * sizeof(float)),
+        .features_map = allocate(grid * network->features * sizeof(float)),
+        .layer_output = allocate(2048 * sizeof(float)),
+    };
+}
+
+static void free_outputs(wn_outputs *outputs)
+{
+    free(outputs->bottleneck);
+    free(outputs->features);
+    free(outputs->embedding);
+    free(outputs->bottleneck_map);
+    free(outputs->features_map);
+    free(outputs->layer_output);
+}
+
+static void set_up(fixture *f, const char *architecture, float width, int input, int embedding, int batch)
+{
+    winnow_error error;
+    if (wn_network_create(architecture, width, input, embedding, &f->network, &error) ||
+        wn_params_create(&f->network, &f->params, &error))
+        fail_msg("%s", error.message);
+    formula_params(&f->network, &f->params);
+    f->batch = batch;
+    f->images = allocate((size_t)batch * input * input * 3 * sizeof(float));
+    for (int i = 0; i < batch; i++) {
+        formula_image(input, i, f->images + (size_t)i * input * input * 3);
+        f->outputs[i] = make_outputs(&f->network);
+        f->expected[i] = make_outputs(&f->network);
+    }
+}
+
+static void tear_down(fixture *f)
+{
+    for (int i = 0; i < f->batch; i++) {
+        free_outputs(&f->outputs[i]);
+        free_outputs(&f->expected[i]);
+    }
+    free(f->images);
+    wn_params_free(&f->params);
+}
+
+/* Runs the plan of the current instruction set over the first `batch` pictures. Scratch starts as garbage,
+ * and the bytes behind it must survive. */
+static void run_plan(fixture *f, int batch)
+{
+    winnow_error error;
+    wn_plan *plan;
+    if (wn_plan_create(&f->network, &f->params, WN_PRECISION_FP32, &plan, &error))
+        fail_msg("%s", error.message);
+    const size_t size = wn_plan_scratch(plan, batch);
+    unsigned char *scratch = allocate(size + 64);
+    memset(scratch, 0xff, size + 64); /* NaN in every float */
+    wn_plan_run(plan, batch, f->images, f->outputs, scratch);
+    for (size_t i = size; i < size + 64; i++)
+        assert_int_equal(scratch[i], 0xff);
+    free(scratch);
+    wn_plan_free(plan);
+}
+
+static void run_reference(fixture *f, int image)
+{
+    winnow_error error;
+    const size_t pixels = (size_t)f->network.input * f->network.input;
+    if (wn_plan_reference(&f->network, &f->params, f->images + image * pixels * 3, &f->expected[image],
+                          &error))
+        fail_msg("%s", error.message);
+}
+
+static void check_floats(const char *what, const float *got, const float *expected, size_t count,
+                         double tolerance)
+{
+    double scale = 0;
+    for (size_t i = 0; i < count; i++)
+        scale = fmax(scale, fabs(expected[i]));
+    assert_true(scale > 0.01);
+    for (size_t i = 0; i < count; i++)
+        if (!(fabs((double)got[i] - expected[i]) <= tolerance * scale))
+            fail_msg("%s[%zu] is %.9g instead of %.9g", what, i, (double)got[i], (double)expected[i]);
+}
+
+static void check_doubles(const char *what, const float *got, const double *expected, size_t count,
+                          double tolerance)
+{
+    float rounded[64];
+    for (size_t i = 0; i < count; i++)
+        rounded[i] = (float)expected[i];
+    check_floats(what, got, rounded, count, tolerance);
+}
+
+static void check_golden(const wn_outputs *outputs, size_t golden, double tolerance)
+{
+    check_doubles("embedding", outputs->embedding, golden_plans[golden].embedding, GOLDEN_EMBEDDING,
+                  tolerance);
+    check_doubles("features", outputs->features, golden_plans[golden].features, GOLDEN_CHANNELS, tolerance);
+    check_doubles("bottleneck", outputs->bottleneck, golden_plans[golden].bottleneck, GOLDEN_CHANNELS,
+                  tolerance);
+}
+
+/* Every instruction set of this machine, from the lowest. */
+static bool next_level(wn_cpu *level)
+{
+    const wn_cpu highest = wn_cpu_detected();
+    wn_cpu_limit(highest);
+    if (*level >= highest)
+        return false;
+    wn_cpu_limit(++*level);
+    return true;
+}
+
+#define EACH_LEVEL(level)                                                                                    \
+    wn_cpu level = WN_CPU_BASELINE;                                                                          \
+    for (bool more = (wn_cpu_limit(level), true); more; more = next_level(&level))
+
+static void agrees_with_pytorch(void **state)
+{
+    (void)state;
+    for (size_t g = 0; g < LENGTH(golden_plans); g++) {
+        fixture f;
+        set_up(&f, golden_plans[g].architecture, golden_plans[g].width, golden_plans[g].input,
+               GOLDEN_EMBEDDING, 1);
+        run_reference(&f, 0);
+        check_golden(&f.expected[0], g, 1e-5);
+        EACH_LEVEL(level)
+        {
+            run_plan(&f, 1);
+            check_golden(&f.outputs[0], g, 1e-4);
+        }
+        tear_down(&f);
+    }
+}
+
+/* All that a plan can write, for one picture. */
+static void check_outputs(fixture *f, double tolerance)
+{
+    const wn_network *network = &f->network;
+    const wn_outputs *got = &f->outputs[0], *expected = &f->expected[0];
+    const size_t pixels = (size_t)network->grid * network->grid;
+    check_floats("bottleneck", got->bottleneck, expected->bottleneck, network->bottleneck, tolerance);
+    check_floats("features", got->features, expected->features, network->features, tolerance);
+    check_floats("embedding", got->embedding, expected->embedding, network->embedding, tolerance);
+    check_floats("bottleneck map", got->bottleneck_map, expected->bottleneck_map,
+                 pixels * network->bottleneck, tolerance);
+    check_floats("features map", got->features_map, expected->features_map, pixels * network->features,
+                 tolerance);
+    check_floats("layer", got->layer_output, expected->layer_output, network->layer[expected->layer].cout,
+                 tolerance);
+}
+
+static void agrees_with_reference(void **state)
+{
+    (void)state;
+    const struct {
+        const char *architecture;
+        float width;
+        int input, embedding, layer;
+    } cases[] = {
+        {"mobilenet_v2", 0.35f, 96, 512, 2},      {"mobilenet_v2", 0.5f, 97, 9, 5},
+        {"mobilenet_v2", 0.75f, 160, 12, 20},     {"mobilenet_v2", 0.35f, 224, 8, 8},
+        {"mobilenet_v2", 1.3f, 99, 100, 52},      {"efficientnet_lite0", 0.35f, 224, 64, 14},
+        {"efficientnet_lite0", 0.5f, 98, 31, 17}, {"efficientnet_lite0", 0.75f, 131, 16, 29},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        fixture f;
+        set_up(&f, cases[i].architecture, cases[i].width, cases[i].input, cases[i].embedding, 1);
+        const int layer = cases[i].layer < f.network.count ? cases[i].layer : f.network.count - 1;
+        f.outputs[0].layer = f.expected[0].layer = layer;
+        run_reference(&f, 0);
+        EACH_LEVEL(level)
+        {
+            run_plan(&f, 1);
+            check_outputs(&f, 1e-4);
+        }
+        tear_down(&f);
+    }
+}
+
+static void check_same(const wn_network *network, const wn_outputs *a, const wn_outputs *b)
+{
+    const size_t pixels = (size_t)network->grid * network->grid;
+    assert_memory_equal(a->bottleneck, b->bottleneck, network->bottleneck * sizeof(float));
+    assert_memory_equal(a->features, b->features, network->features * sizeof(float));
+    assert_memory_equal(a->embedding, b->embedding, network->embedding * sizeof(float));
+    assert_memory_equal(a->features_map, b->features_map, pixels * network->features * sizeof(float));
+}
+
+/* A picture's results do not depend on its neighbours in the batch. */
+static void batches_change_no_bit(void **state)
+{
+    (void)state;
+    fixture f;
+    set_up(&f, "mobilenet_v2", 1, 128, 40, 5);
+    EACH_LEVEL(level)
+    {
+        run_plan(&f, 5);
+        for (int i = 0; i < 5; i++) {
+            fixture one = f;
+            one.images = f.images + (size_t)i * 128 * 128 * 3;
+            one.outputs[0] = f.expected[i];
+            run_plan(&one, 1);
+            check_same(&f.network, &f.outputs[i], &f.expected[i]);
+        }
+        assert_memory_not_equal(f.outputs[0].embedding, f.outputs[1].embedding, 40 * sizeof(float));
+    }
+    tear_down(&f);
+}
+
+static void writes_only_what_is_asked(void **state)
+{
+    (void)state;
+    fixture f;
+    set_up(&f, "mobilenet_v2", 0.35f, 96, 16, 2);
+    run_plan(&f, 2);
+    fixture some = f;
+    memset(some.outputs, 0, sizeof some.outputs);
+    some.outputs[0].bottleneck = f.expected[0].bottleneck;
+    run_plan(&some, 2);
+    assert_memory_equal(f.expected[0].bottleneck, f.outputs[0].bottleneck,
+                        f.network.bottleneck * sizeof(float));
+    some.outputs[1].embedding = f.expected[1].embedding;
+    run_plan(&some, 2);
+    assert_memory_equal(f.expected[1].embedding, f.outputs[1].embedding, 16 * sizeof(float));
+    tear_down(&f);
+}
+
+static void scratch_is_small(void **state)
+{
+    (void)state;
+    fixture f;
+    set_up(&f, "mobilenet_v2", 1, 128, 512, 1);
+    wn_plan *plan;
+    assert_int_equal(wn_plan_create(&f.network, &f.params, WN_PRECISION_FP32, &plan, NULL), WINNOW_OK);
+    assert_in_range(wn_plan_scratch(plan, 1), 1, (2 << 20) - 128 * 128 * 3 * sizeof(float));
+    wn_plan_free(plan);
+    tear_down(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agrees_with_pytorch),   cmocka_unit_test(agrees_with_reference),
+        cmocka_unit_test(batches_change_no_bit), cmocka_unit_test(writes_only_what_is_asked),
+        cmocka_unit_test(scratch_is_small),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
