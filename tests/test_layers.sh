@@ -37,7 +37,7 @@ check src/serve 'src/(runtime|codec)/'
 check cli 'src/'
 
 # The runtime links nothing but libc and libm, and starts no threads.
-if grep -rnE 'pthread|omp\.h|<(png|jpeglib|turbojpeg|jansson|cairo)' src/runtime >&2; then
+if grep -rnE 'pthread|omp\.h|<(png|jpeglib|turbojpeg|webp|libexif|jansson|cairo)' src/runtime >&2; then
     echo "src/runtime uses more than libc and libm" >&2
     bad=1
 fi

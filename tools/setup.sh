@@ -25,7 +25,6 @@ need pkg-config pkg-config pkg-config
 need meson meson meson
 need ninja ninja-build ninja
 need python3 python3 python3
-need libturbojpeg.pc libturbojpeg0-dev jpeg-turbo
 need libjpeg.pc libjpeg-dev jpeg-turbo
 need libpng.pc libpng-dev libpng
 need libwebp.pc libwebp-dev webp

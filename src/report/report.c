@@ -5,6 +5,7 @@
 
 #include "../codec/codec.h"
 #include "../runtime/error.h"
+#include "../runtime/file.h"
 #include "../runtime/preprocess.h"
 #include "charts.h"
 #include "text.h"
@@ -290,7 +291,7 @@ winnow_status report_write(const report_page *report, const char *path, winnow_e
     script(&out, report, range);
     text_add(&out, "</main></body></html>\n");
     winnow_status status =
-        out.failed ? wn_fail_memory(error) : codec_write_file(path, out.data, out.length, error);
+        out.failed ? wn_fail_memory(error) : wn_write_file_atomic(path, out.data, out.length, error);
     text_free(&out);
     return status;
 }
