@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Each worker takes photos one by one and owns its scratch memory; results go to the photo's own row, so that
  * neither their values nor their order depend on the number of threads. */
-#include "features.h"
+#include "feature_set.h"
 
 #include "../codec/codec.h"
 

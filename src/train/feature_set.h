@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Features of many photos at once: decode, preprocess, one forward pass, on all cores. What a frozen backbone
  * trains on, and what the scorers are fitted to. */
-#ifndef WN_FEATURES_H
-#define WN_FEATURES_H
+#ifndef WN_FEATURE_SET_H
+#define WN_FEATURE_SET_H
 
 #include "../runtime/plan.h"
 #include "../runtime/preprocess.h"
