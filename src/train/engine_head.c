@@ -4,6 +4,7 @@
  * number of threads. */
 #include "engine_head.h"
 
+#include "../runtime/random.h"
 #include "arcface.h"
 #include "order.h"
 
@@ -271,4 +272,24 @@ void wn_engine_head_free(wn_engine *engine)
     free(h->scratch);
     free(h->validation);
     free(h);
+}
+
+void wn_head_apply(const wn_network *network, const wn_params *params, const float *features,
+                   float *embedding)
+{
+    const float *weight = params->data + network->embedding_weight,
+                *bias = params->data + network->embedding_bias;
+    for (int unit = 0; unit < network->embedding; unit++)
+        embedding[unit] =
+            dot(weight + (size_t)unit * (size_t)network->features, features, network->features) + bias[unit];
+}
+
+void wn_class_vectors_initialise(int classes, int size, uint64_t seed, float *vectors)
+{
+    enum { STREAM = 0x3000000 };
+    const double deviation = sqrt(2.0 / (classes + size));
+    wn_random random;
+    wn_random_seed(&random, seed, STREAM);
+    for (int i = 0; i < classes * size; i++)
+        vectors[i] = (float)(deviation * wn_random_normal(&random));
 }

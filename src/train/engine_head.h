@@ -25,4 +25,12 @@ winnow_status wn_engine_head_create(const wn_train_recipe *recipe, uint64_t seed
                                     wn_engine **engine, winnow_error *error);
 void wn_engine_head_free(wn_engine *engine);
 
+/* embedding[network->embedding] = W features + b, not normalised. */
+void wn_head_apply(const wn_network *network, const wn_params *params, const float *features,
+                   float *embedding);
+
+/* Class vectors (classes, size) as pytorch-metric-learning starts them: Xavier normal (Glorot and Bengio,
+ * 2010). */
+void wn_class_vectors_initialise(int classes, int size, uint64_t seed, float *vectors);
+
 #endif
