@@ -41,8 +41,10 @@ typedef struct wn_tensor {
 
 typedef struct wn_safetensors wn_safetensors;
 
-/* Bytes of one element. */
+/* Bytes of one element; its name in a file ("F32"); and back: false if there is none of that name. */
 size_t wn_dtype_size(wn_dtype dtype);
+const char *wn_dtype_name(wn_dtype dtype);
+bool wn_dtype_find(const char *name, wn_dtype *dtype);
 
 /* Parses without copying tensor data: `bytes` must outlive *file. */
 winnow_status wn_safetensors_parse(const void *bytes, size_t size, wn_safetensors **file,
