@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From any picture to the network's input: pixel format -> upright RGB -> exact integer resize -> normalised
  * floats. The same bits on every instruction set and machine up to the bytes; floats are one multiply and add
- * from them. */
+ * from them. Augmentation and contact sheets resize parts of pictures by resample.h. */
 #ifndef WN_PREPROCESS_H
 #define WN_PREPROCESS_H
 
 #include "error.h"
+#include "resample.h"
 
 #include <stdbool.h>
 
@@ -41,12 +42,5 @@ winnow_status wn_preprocess_bytes(const wn_preprocess *preprocess, const winnow_
 /* rgb[size*size*3] -> out[size*size*3] float32 in the network's channel order: the float of each byte value
  * comes from one 256-entry table a channel, so it is the same everywhere. */
 void wn_preprocess_normalise(const wn_preprocess *preprocess, const uint8_t *rgb, float *out);
-
-/* General form used by augmentation and contact sheets: resamples the rectangle (x, y, w, h), in source
- * pixels and possibly fractional, of an upright RGB picture to out_w x out_h with the triangle filter.
- * scratch as wn_resize_scratch says. */
-size_t wn_resize_scratch(int in_w, int in_h, int out_w, int out_h);
-void wn_resize_rgb(const uint8_t *in, ptrdiff_t in_stride, int in_w, int in_h, double x, double y, double w,
-                   double h, uint8_t *out, ptrdiff_t out_stride, int out_w, int out_h, void *scratch);
 
 #endif
