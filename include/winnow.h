@@ -142,6 +142,36 @@ WINNOW_API winnow_status winnow_score(winnow_session *session, const winnow_imag
 WINNOW_API winnow_status winnow_embed(winnow_session *session, const winnow_image *image, float *embedding,
                                       winnow_error *error);
 
+/* ---- live video ---- */
+
+/* Steadies the verdicts of a camera's frames, so that what an app shows never flickers. Each frame votes +1
+ * (normal), 0 (unsure) or -1 (abnormal); the votes are averaged with weights that fall off with age, and the
+ * shown verdict follows the average with hysteresis, at most once in `dwell` seconds. Everything is measured
+ * in seconds, not frames: 10 frames a second and 60 give the same. A caller-owned struct without pointers;
+ * copy and discard it freely. */
+typedef struct winnow_stream {
+    /* Settings, filled in by winnow_stream_init; may be changed before the first update. */
+    double smoothing;  /* s, > 0: the age at which a frame weighs 1/e of the newest. 0.4 */
+    double hysteresis; /* 0 to 0.5: how far beyond the middle between two verdicts (+-1/2) the average must
+                          go to change them. 0.25 */
+    double dwell;      /* s, >= 0: how long a shown verdict stays at the least. 0.6 */
+    double gap;        /* s, > 0: after a pause of more than this, start afresh. 2 */
+    /* State, of no concern to the caller. */
+    int started;
+    double last, since, vote, similarity, p_value, class_share;
+    winnow_verdict verdict;
+    int class_index;
+} winnow_stream;
+
+WINNOW_API void winnow_stream_init(winnow_stream *stream);
+
+/* Takes the result of a frame and the time at which it was captured, in seconds of any clock that does not
+ * run backwards (a time before the last one counts as the last one). Fills *shown: the steadied verdict and
+ * class, and the averages of similarity and p-value, which lead the verdict by a moment. shown may be frame.
+ */
+WINNOW_API winnow_status winnow_stream_update(winnow_stream *stream, const winnow_result *frame,
+                                              double seconds, winnow_result *shown, winnow_error *error);
+
 #ifdef __cplusplus
 }
 #endif
