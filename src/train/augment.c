@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "augment.h"
 #include "../runtime/random.h"
+#include "../runtime/resample.h"
 #include "effects.h"
 
 #include <math.h>
@@ -15,7 +16,7 @@ static const wn_augment_ranges light = {
 };
 
 static const wn_augment_ranges phone = {
-    .area = {0.35, 1, 0.9},
+    .area = {0.5, 1, 0.9},
     .stretch = {-0.35, 0.35, 1},
     .mirror = {0, 1, 0.5},
     .flip = {0, 1, 0.15},
@@ -23,7 +24,7 @@ static const wn_augment_ranges phone = {
     .defocus = {0.6, 2.2, 0.18},
     .motion = {2, 8, 0.1},
     .exposure = {-1, 0.7, 0.8},
-    .warmth = {-0.25, 0.25, 0.7},
+    .warmth = {-0.22, 0.22, 0.7},
     .tint = {-0.06, 0.06, 0.7},
     .contrast = {0.75, 1.3, 0.7},
     .saturation = {0.6, 1.35, 0.7},
