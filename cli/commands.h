@@ -6,7 +6,11 @@
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
-#define COMMANDS(X) X(help, "say what a command does, and its options")
+/* clang-format off */
+#define COMMANDS(X) \
+    X(synth, "draw the built-in pictures, or show what augmentation does to photos") \
+    X(help, "say what a command does, and its options")
+/* clang-format on */
 
 #define DECLARE(name, summary) int command_##name(int argc, char **argv);
 COMMANDS(DECLARE)

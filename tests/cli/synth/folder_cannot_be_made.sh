@@ -1,0 +1,2 @@
+: >file
+winnow synth file/pictures --count 1 --size 32

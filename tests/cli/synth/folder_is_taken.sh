@@ -1,0 +1,2 @@
+winnow synth pictures --count 1 --size 32 >/dev/null
+winnow synth pictures --count 1 --size 32

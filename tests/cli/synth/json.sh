@@ -1,0 +1,1 @@
+winnow synth pictures --count 1 --size 32 --json

@@ -1,0 +1,1 @@
+winnow synth a -o sheet.jpg

@@ -1,0 +1,1 @@
+winnow synth b --show-augment a -o sheet.jpg

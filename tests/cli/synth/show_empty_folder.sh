@@ -1,0 +1,2 @@
+mkdir empty
+winnow synth --show-augment empty -o sheet.jpg

@@ -1,0 +1,1 @@
+winnow synth --show-augment a

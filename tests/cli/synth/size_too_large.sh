@@ -1,0 +1,1 @@
+winnow synth a --size 256x5000

@@ -1,0 +1,1 @@
+winnow synth a --cuont 3
