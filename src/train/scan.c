@@ -158,7 +158,8 @@ static winnow_status read_entries(walk *w, DIR *folder, entries *list)
         if (!list->item[list->count++].name)
             return wn_fail_memory(w->error);
     }
-    qsort(list->item, list->count, sizeof *list->item, by_name);
+    if (list->count)
+        qsort(list->item, list->count, sizeof *list->item, by_name);
     return WINNOW_OK;
 }
 
