@@ -3,25 +3,33 @@
  * slots); the caller empties them in order. Decoded pictures stay in a cache, reduced to what any
  * augmentation can use: later epochs then read no files.
  *
+ * The pool of abnormals may be far larger than the cache, and each of its photos wanted once in many epochs;
+ * the normals are wanted in each. So the cache keeps room for the scarcer label.
+ *
  * A photo that cannot be read is replaced by the next of its label. Which photos those are is a property of
  * the files, so the replacement is the same whichever thread meets it first. */
 #include "loader.h"
 
 #include "../codec/codec.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { STORED_SIDE = 2 /* times the input: sharp enough for a crop of a quarter of the photo */ };
+enum {
+    STORED_SIDE = 2,   /* times the input: sharp enough for a crop of a quarter of the photo */
+    LEAST_COUNTED = 20 /* the share of bad ones among fewer photos says nothing */
+};
 
 /* What is known of a photo. Guarded by the lock, but for `rgb` once set, which never changes. */
 typedef struct entry {
     uint8_t *rgb; /* cached pixels, or NULL */
     int width, height;
-    bool tried, bad, told;
+    bool tried, bad;
+    bool counted;  /* the caller knows of it: delivered, or told to be bad */
     char *failure; /* why it is bad */
 } entry;
 
@@ -43,7 +51,6 @@ struct wn_loader {
     pthread_cond_t filled, emptied;
     wn_loader_item *item;
     int items, taken, delivered;
-    int generation; /* of the list: results of an older one are thrown away */
     int in_work;
     bool closing;
     winnow_error error; /* the first that a worker met; code 0: none */
@@ -53,7 +60,11 @@ struct wn_loader {
     bool *ready;   /* [slots] */
 
     size_t cached;
-    int tried, bad;
+    int scarce;          /* the label of which there are fewest photos */
+    int scarces;         /* photos of it */
+    int scarce_untried;  /* of them, those that were not decoded yet */
+    size_t scarce_bytes; /* pixels of those that were */
+    int counted, bad;    /* photos that the caller has met, and of them the bad ones */
     int workers;
     worker *worker;
 };
@@ -62,6 +73,11 @@ static size_t picture_bytes(const wn_loader *loader)
 {
     const size_t size = (size_t)loader->options.preprocess->size;
     return size * size * 3;
+}
+
+static uint8_t *slot_of(const wn_loader *loader, int slot)
+{
+    return loader->slot + (size_t)slot * picture_bytes(loader);
 }
 
 /* ---- one photo ---- */
@@ -108,6 +124,18 @@ static winnow_status reduce(worker *w, codec_picture *picture, winnow_error *err
     return WINNOW_OK;
 }
 
+/* Every label has the same share of an epoch, so that photos of the scarce one come round more often: room is
+ * kept for those of them that are still to come, of the size of those that came. */
+static bool fits(const wn_loader *loader, int index, size_t bytes)
+{
+    size_t wanted = loader->cached + bytes;
+    if (loader->photo[index].label != loader->scarce) {
+        const size_t untried = (size_t)loader->scarce_untried, tried = (size_t)loader->scarces - untried;
+        wanted += untried * (tried ? loader->scarce_bytes / tried : bytes);
+    }
+    return wanted <= loader->options.cache_bytes;
+}
+
 /* Remembers how reading photo `index` went, and keeps its pixels where there is room. The picture is the
  * cache's if *kept. */
 static void remember(wn_loader *loader, int index, const codec_picture *picture, const winnow_error *error,
@@ -118,14 +146,14 @@ static void remember(wn_loader *loader, int index, const codec_picture *picture,
     pthread_mutex_lock(&loader->lock);
     if (!e->tried) {
         e->tried = true;
-        loader->tried++;
-        if (error) {
-            e->bad = true;
-            e->failure = strdup(error->message);
-            loader->bad++;
+        e->bad = error != NULL;
+        e->failure = error ? strdup(error->message) : NULL;
+        if (loader->photo[index].label == loader->scarce) {
+            loader->scarce_untried--;
+            loader->scarce_bytes += bytes;
         }
     }
-    *kept = !error && !e->rgb && loader->cached + bytes <= loader->options.cache_bytes;
+    *kept = !error && !e->rgb && fits(loader, index, bytes);
     if (*kept) {
         loader->cached += bytes;
         e->width = picture->width;
@@ -155,8 +183,8 @@ static winnow_status get_photo(worker *w, int index, codec_picture *picture, boo
     if (*kept || *bad)
         return WINNOW_OK;
     winnow_error failure;
-    winnow_status status =
-        codec_decode_file(loader->photo[index].path, loader->options.preprocess->size, picture, &failure);
+    winnow_status status = codec_decode_file(
+        loader->photo[index].path, wn_preprocess_target(loader->options.preprocess), picture, &failure);
     if (status == WINNOW_ERROR_MEMORY)
         return wn_fail_memory(error);
     if (!status)
@@ -189,12 +217,12 @@ static winnow_status render(worker *w, const wn_loader_item *item, uint8_t *out,
     bool kept, bad;
     int index = item->photo;
     winnow_status status = get_photo(w, index, &picture, &kept, &bad, error);
-    while (!status && bad) {
+    for (int tries = 1; !status && bad; tries++) {
         index = next_of_label(w->loader, index);
-        if (index == item->photo)
+        if (index == item->photo || (tries >= LEAST_COUNTED && tries > options->max_bad * w->loader->photos))
             return wn_fail(error, WINNOW_ERROR_DATA, -1,
-                           "not one photo of its kind can be read (%s is the first)",
-                           w->loader->photo[index].path);
+                           "%d photo%s in a row cannot be read, %s the first; mend or remove them", tries,
+                           tries == 1 ? "" : "s", w->loader->photo[item->photo].path);
         status = get_photo(w, index, &picture, &kept, &bad, error);
     }
     if (status)
@@ -216,59 +244,71 @@ static void *work(void *context)
 {
     worker *w = context;
     wn_loader *loader = w->loader;
-    uint8_t *out = malloc(picture_bytes(loader));
     pthread_mutex_lock(&loader->lock);
-    if (!out && !loader->error.code)
-        wn_fail_memory(&loader->error);
     while (!loader->closing) {
-        if (!out || loader->error.code || loader->taken == loader->items ||
+        if (loader->error.code || loader->taken == loader->items ||
             loader->taken - loader->delivered >= loader->slots) {
             pthread_cond_wait(&loader->emptied, &loader->lock);
             continue;
         }
-        const int at = loader->taken++, generation = loader->generation;
-        const wn_loader_item item = loader->item[at];
+        const wn_loader_item item = loader->item[loader->taken];
+        const int slot = loader->taken++ % loader->slots;
         loader->in_work++;
         pthread_mutex_unlock(&loader->lock);
-        winnow_error error;
-        winnow_status status = render(w, &item, out, &error);
+        winnow_error error; /* the slot is this worker's until it is ready */
+        const winnow_status status = render(w, &item, slot_of(loader, slot), &error);
         pthread_mutex_lock(&loader->lock);
         loader->in_work--;
-        if (generation == loader->generation) {
-            if (status && !loader->error.code)
-                loader->error = error;
-            memcpy(loader->slot + (size_t)(at % loader->slots) * picture_bytes(loader), out,
-                   picture_bytes(loader));
-            loader->ready[at % loader->slots] = true;
-        }
+        if (status && !loader->error.code)
+            loader->error = error;
+        loader->ready[slot] = !status;
         pthread_cond_broadcast(&loader->filled);
     }
     pthread_mutex_unlock(&loader->lock);
-    free(out);
     return NULL;
 }
 
 /* ---- the caller's side ---- */
 
-/* Tells of the photos that turned out bad, in order of their index. Called with the lock held. */
-static winnow_status tell_bad(wn_loader *loader, winnow_error *error)
+/* Counts a photo that the caller meets for the first time, and tells of it if it is bad. Called with the lock
+ * held. */
+static void count_photo(wn_loader *loader, int index)
 {
-    static const int least_tried = 20; /* a share of fewer says nothing */
-    for (int i = 0; loader->bad && i < loader->photos; i++) {
-        entry *e = &loader->entry[i];
-        if (!e->bad || e->told)
-            continue;
-        e->told = true;
-        if (loader->options.bad)
-            loader->options.bad(loader->options.context, (size_t)i,
-                                e->failure ? e->failure : loader->photo[i].path);
-    }
-    if (loader->tried >= least_tried && loader->bad > loader->options.max_bad * loader->tried)
-        return wn_fail(error, WINNOW_ERROR_DATA, -1,
-                       "%d of the first %d photos cannot be read, more than --max-bad %g%%: mend or remove "
-                       "them, or raise it",
-                       loader->bad, loader->tried, 100 * loader->options.max_bad);
-    return WINNOW_OK;
+    entry *e = &loader->entry[index];
+    if (e->counted)
+        return;
+    e->counted = true;
+    loader->counted++;
+    if (!e->bad)
+        return;
+    loader->bad++;
+    if (loader->options.bad)
+        loader->options.bad(loader->options.context, (size_t)index,
+                            e->failure ? e->failure : loader->photo[index].path);
+}
+
+/* The photos that stood in for each other until one could be read: the same ones, in the same order, in every
+ * run, whenever they were tried. */
+static void count_item(wn_loader *loader, const wn_loader_item *item)
+{
+    int index = item->photo;
+    count_photo(loader, index);
+    while (loader->entry[index].bad && loader->entry[index = next_of_label(loader, index)].tried &&
+           index != item->photo)
+        count_photo(loader, index);
+}
+
+static winnow_status check_bad(const wn_loader *loader, winnow_error *error)
+{
+    const double before = loader->options.bad_before;
+    const double share = before + (1 - before) * loader->bad / (loader->counted ? loader->counted : 1);
+    if (share <= loader->options.max_bad ||
+        (loader->counted < LEAST_COUNTED && loader->counted < loader->photos))
+        return WINNOW_OK;
+    return wn_fail(error, WINNOW_ERROR_DATA, -1,
+                   "%d of the first %d photos cannot be read, more than --max-bad allows (%g%%); mend or "
+                   "remove them",
+                   loader->bad, loader->counted, 100 * loader->options.max_bad);
 }
 
 winnow_status wn_loader_begin(wn_loader *loader, const wn_loader_item *item, int count, winnow_error *error)
@@ -278,8 +318,7 @@ winnow_status wn_loader_begin(wn_loader *loader, const wn_loader_item *item, int
         return wn_fail_memory(error);
     memcpy(copy, item, (size_t)count * sizeof *copy);
     pthread_mutex_lock(&loader->lock);
-    loader->generation++;
-    loader->items = loader->taken = 0; /* nothing more is taken of the old list */
+    loader->items = loader->taken; /* nothing more is taken of the old list */
     while (loader->in_work)
         pthread_cond_wait(&loader->filled, &loader->lock);
     free(loader->item);
@@ -292,6 +331,27 @@ winnow_status wn_loader_begin(wn_loader *loader, const wn_loader_item *item, int
     return WINNOW_OK;
 }
 
+/* Waits for the next picture and normalises it. Called with the lock held. */
+static winnow_status deliver(wn_loader *loader, float *image, winnow_error *error)
+{
+    const int slot = loader->delivered % loader->slots;
+    while (!loader->ready[slot] && !loader->error.code)
+        pthread_cond_wait(&loader->filled, &loader->lock);
+    count_item(loader, &loader->item[loader->delivered]);
+    if (!loader->ready[slot]) {
+        if (error)
+            *error = loader->error;
+        return loader->error.code;
+    }
+    pthread_mutex_unlock(&loader->lock); /* the slot is the caller's until `delivered` moves on */
+    wn_preprocess_normalise(loader->options.preprocess, slot_of(loader, slot), image);
+    pthread_mutex_lock(&loader->lock);
+    loader->ready[slot] = false;
+    loader->delivered++;
+    pthread_cond_signal(&loader->emptied);
+    return WINNOW_OK;
+}
+
 winnow_status wn_loader_next(wn_loader *loader, int count, float *images, winnow_error *error)
 {
     winnow_status status = WINNOW_OK;
@@ -299,27 +359,10 @@ winnow_status wn_loader_next(wn_loader *loader, int count, float *images, winnow
     if (count > loader->items - loader->delivered)
         status =
             wn_fail(error, WINNOW_ERROR_INTERNAL, -1, "more pictures were asked for than were announced");
-    for (int n = 0; n < count && !status; n++) {
-        const int slot = loader->delivered % loader->slots;
-        while (!loader->ready[slot] && !loader->error.code)
-            pthread_cond_wait(&loader->filled, &loader->lock);
-        if (loader->error.code) {
-            if (error)
-                *error = loader->error;
-            status = loader->error.code;
-            break;
-        }
-        pthread_mutex_unlock(&loader->lock); /* the slot is the caller's until `delivered` moves on */
-        wn_preprocess_normalise(loader->options.preprocess,
-                                loader->slot + (size_t)slot * picture_bytes(loader),
-                                images + (size_t)n * picture_bytes(loader));
-        pthread_mutex_lock(&loader->lock);
-        loader->ready[slot] = false;
-        loader->delivered++;
-        pthread_cond_signal(&loader->emptied);
-    }
+    for (int n = 0; n < count && !status; n++)
+        status = deliver(loader, images + (size_t)n * picture_bytes(loader), error);
     if (!status)
-        status = tell_bad(loader, error);
+        status = check_bad(loader, error);
     pthread_mutex_unlock(&loader->lock);
     return status;
 }
@@ -340,6 +383,35 @@ static bool allocate(wn_loader *loader, const wn_loader_photo *photo)
     return true;
 }
 
+static int by_value(const void *a, const void *b)
+{
+    const int x = *(const int *)a, y = *(const int *)b;
+    return (x > y) - (x < y);
+}
+
+static bool find_scarce_label(wn_loader *loader)
+{
+    int *label = malloc(((size_t)loader->photos + 1) * sizeof *label);
+    if (!label)
+        return false;
+    for (int i = 0; i < loader->photos; i++)
+        label[i] = loader->photo[i].label;
+    qsort(label, (size_t)loader->photos, sizeof *label, by_value);
+    loader->scarces = INT_MAX;
+    for (int i = 0, start = 0; i < loader->photos; i++) {
+        if (i + 1 < loader->photos && label[i + 1] == label[i])
+            continue;
+        if (i + 1 - start < loader->scarces) {
+            loader->scarces = i + 1 - start;
+            loader->scarce = label[i];
+        }
+        start = i + 1;
+    }
+    loader->scarce_untried = loader->scarces;
+    free(label);
+    return true;
+}
+
 winnow_status wn_loader_create(const wn_loader_options *options, const wn_loader_photo *photo, int count,
                                wn_loader **out, winnow_error *error)
 {
@@ -353,7 +425,7 @@ winnow_status wn_loader_create(const wn_loader_options *options, const wn_loader
     pthread_mutex_init(&loader->lock, NULL);
     pthread_cond_init(&loader->filled, NULL);
     pthread_cond_init(&loader->emptied, NULL);
-    if (!allocate(loader, photo)) {
+    if (!allocate(loader, photo) || !find_scarce_label(loader)) {
         wn_loader_free(loader);
         return wn_fail_memory(error);
     }

@@ -21,9 +21,10 @@ typedef struct wn_loader_options {
     wn_augment_kind augment;
     int threads;        /* 1 and up */
     size_t cache_bytes; /* for decoded pictures; once full, what is in stays in */
-    double max_bad;     /* share of the photos tried that may turn out unreadable */
-    /* One line for each photo that cannot be read, once; from the thread that calls wn_loader_next. May be
-     * NULL. */
+    double max_bad;     /* share of the photos that may turn out unreadable */
+    double bad_before;  /* share that was left out before, which counts too */
+    /* One line for each photo that cannot be read, once, in the order in which they were wanted; from the
+     * thread that calls wn_loader_next. May be NULL. */
     void (*bad)(void *context, size_t index, const char *line);
     void *context;
 } wn_loader_options;
@@ -41,7 +42,8 @@ winnow_status wn_loader_create(const wn_loader_options *options, const wn_loader
                                wn_loader **loader, winnow_error *error);
 void wn_loader_free(wn_loader *loader);
 
-/* Starts to prepare item[count] (copied), and forgets what was left of an earlier list. */
+/* Starts to prepare item[count] (copied), and forgets what was left of an earlier list. Call it early: while
+ * the caller does something else, such as validating, the first batches get ready. */
 winnow_status wn_loader_begin(wn_loader *loader, const wn_loader_item *item, int count, winnow_error *error);
 
 /* The next `count` pictures of the list, normalised: images (count, size, size, 3). DATA error where more
