@@ -2,13 +2,9 @@
  * Stored pixels -> upright RGB: alpha over grey, and the eight orientations of EXIF. */
 #include "formats.h"
 
-#include <stdlib.h>
+#include "../runtime/pixel.h"
 
-/* Rounded; the same sum as for a camera's RGBA frames (src/runtime/preprocess.c). */
-static uint8_t over_grey(unsigned value, unsigned alpha)
-{
-    return (uint8_t)((value * alpha + 128 * (255 - alpha) + 127) / 255);
-}
+#include <stdlib.h>
 
 void codec_flatten_rgba(codec_picture *picture)
 {
@@ -16,9 +12,9 @@ void codec_flatten_rgba(codec_picture *picture)
     const uint8_t *in = picture->rgb;
     uint8_t *out = picture->rgb;
     for (size_t i = 0; i < pixels; i++, in += 4, out += 3) {
-        const unsigned alpha = in[3];
+        const uint8_t alpha = in[3];
         for (int c = 0; c < 3; c++)
-            out[c] = over_grey(in[c], alpha);
+            out[c] = wn_over_grey(in[c], alpha);
     }
     uint8_t *smaller = realloc(picture->rgb, pixels * 3);
     if (smaller)

@@ -30,6 +30,13 @@ typedef struct wn_preprocess {
     float mean[3], std[3]; /* of x/255, in the order that the network sees: (x/255 - mean)/std */
 } wn_preprocess;
 
+/* The side that a photo's decoder must leave (codec_decode's target): an antialiased resize sees no
+ * difference between a photo of 12 megapixels and its half or quarter, OpenCV's would. 0: decode it whole. */
+static inline int wn_preprocess_target(const wn_preprocess *preprocess)
+{
+    return preprocess->resample == WN_RESAMPLE_TRIANGLE ? preprocess->size : 0;
+}
+
 /* Bytes of scratch that wn_preprocess_bytes needs for pictures of up to width x height (stored pixels); 0 if
  * out of range. */
 size_t wn_preprocess_scratch(const wn_preprocess *preprocess, int width, int height);

@@ -84,7 +84,8 @@ static void one_photo(void *context, int index, int worker_index)
     worker *w = &j->workers[worker_index];
     codec_picture picture = {0};
     winnow_error error;
-    winnow_status status = codec_decode_file(j->path[index], options->preprocess->size, &picture, &error);
+    winnow_status status =
+        codec_decode_file(j->path[index], wn_preprocess_target(options->preprocess), &picture, &error);
     if (!status)
         status = to_network_input(w, options->preprocess, &picture, &error);
     codec_picture_free(&picture);
