@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The kernels once for all instruction sets: a translation unit defines
+ *   WIDTH            floats in a register
+ *   ROWS1..ROWS3     rows of a matrix tile that is 1, 2 or 3 registers wide; its sums stay in registers
+ *   PIXELS           neighbouring pixels of a depthwise tile
+ *   LEVEL, FILL      what it is called
+ * and includes this file. Loops over arrays of vectors have constant bounds once their function is inlined
+ * into the instance that names its tile, so that the arrays live in registers. Loops over channels without
+ * vectors are left to the compiler, which vectorises them with their tails.
+ *
+ * The tile follows Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008). */
+#include "kernels.h"
+
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 32")
+
+typedef float vec __attribute__((vector_size(WIDTH * sizeof(float)), aligned(4), may_alias));
+
+enum {
+    DEPTH = 320, /* of a product in one go: a panel of 16 columns then stays in the first-level cache */
+    MAX_ROWS = 8,
+    MAX_VECTORS = 3
+};
+
+INLINE vec load(const float *from)
+{
+    return *(const vec *)from;
+}
+
+INLINE void store(float *to, vec x)
+{
+    *(vec *)to = x;
+}
+
+INLINE vec splat(float x)
+{
+    return x - (vec){0};
+}
+
+/* The first `count` lanes; a half register where there are fewer than WIDTH. */
+INLINE void store_some(float *to, vec x, int count)
+{
+    if (WIDTH <= 8 || count >= WIDTH)
+        store(to, x);
+    else
+        memcpy(to, &x, sizeof x / 2);
+}
+
+INLINE vec load_some(const float *from, int count)
+{
+    vec x = {0};
+    if (WIDTH <= 8 || count >= WIDTH)
+        return load(from);
+    memcpy(&x, from, sizeof x / 2);
+    return x;
+}
+
+/* Registers of the next panel where `left` columns remain: threes where they come out even. */
+static int panel_vectors(int left)
+{
+    const int vectors = (left + WIDTH - 1) / WIDTH;
+    return vectors == 1 ? 1 : vectors % 2 ? 3 : 2;
+}
+
+/* ---- c = a . b ---- */
+
+static size_t packed(int k, int n)
+{
+    return (size_t)k * ((n + WIDTH - 1) / WIDTH * WIDTH);
+}
+
+/* Panel after panel; in a panel, row after row. */
+static void pack(int k, int n, const float *from, size_t step_k, size_t step_n, float *to)
+{
+    for (int column = 0; column < n;) {
+        const int width = panel_vectors(n - column) * WIDTH;
+        for (int i = 0; i < k; i++, to += width)
+            for (int j = 0; j < width; j++)
+                to[j] = column + j < n ? from[i * step_k + (column + j) * step_n] : 0;
+        column += width;
+    }
+}
+
+/* Rows [row, row + rows) and `vectors` registers of columns from `column` on, summed over [from, from+depth)
+ * of k. Rows behind m repeat the last one and are not stored. */
+INLINE void product_tile(const int rows, const int vectors, const wn_product *p, int row, int column,
+                         int from, int depth)
+{
+    const int valid = p->m - row < rows ? p->m - row : rows;
+    const float *b = p->b + (size_t)column * p->k + (size_t)from * vectors * WIDTH;
+    const float *a[MAX_ROWS];
+    vec sum[MAX_ROWS][MAX_VECTORS];
+    UNROLL for (int r = 0; r < rows; r++)
+    {
+        a[r] = p->a + (row + (r < valid ? r : valid - 1)) * p->lda + from;
+        UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = (vec){0};
+    }
+    for (int k = 0; k < depth; k++, b += vectors * WIDTH) {
+        vec w[MAX_VECTORS];
+        UNROLL for (int v = 0; v < vectors; v++) w[v] = load(b + v * WIDTH);
+        UNROLL for (int r = 0; r < rows; r++)
+        {
+            const vec x = splat(a[r][k]);
+            UNROLL for (int v = 0; v < vectors; v++) sum[r][v] += x * w[v];
+        }
+    }
+    UNROLL for (int v = 0; v < vectors; v++)
+    {
+        const int at = column + v * WIDTH;
+        float *c = p->c + row * p->ldc + at;
+        UNROLL for (int r = 0; r < rows; r++)
+        {
+            if (r < valid) {
+                if (from)
+                    sum[r][v] += load_some(c + r * p->ldc, p->n - at);
+                store_some(c + r * p->ldc, sum[r][v], p->n - at);
+            }
+        }
+        if (p->shift && from + depth == p->k) {
+            const vec shift = load(p->shift + at);
+            vec total = load(p->sum + at), square = load(p->square + at);
+            UNROLL for (int r = 0; r < rows; r++)
+            {
+                if (r < valid) {
+                    const vec away = sum[r][v] - shift;
+                    total += away;
+                    square += away * away;
+                }
+            }
+            store(p->sum + at, total);
+            store(p->square + at, square);
+        }
+    }
+}
+
+#define PRODUCT(vectors, rows)                                                                               \
+    static void product_##vectors(const wn_product *p, int column, int from, int depth)                      \
+    {                                                                                                        \
+        for (int row = 0; row < p->m; row += rows)                                                           \
+            product_tile(rows, vectors, p, row, column, from, depth);                                        \
+    }
+PRODUCT(1, ROWS1)
+PRODUCT(2, ROWS2)
+PRODUCT(3, ROWS3)
+
+static void product(const wn_product *p)
+{
+    void (*const instance[])(const wn_product *, int, int, int) = {product_1, product_2, product_3};
+    for (int from = 0; from < p->k; from += DEPTH) {
+        const int depth = p->k - from < DEPTH ? p->k - from : DEPTH;
+        for (int column = 0; column < p->n;) {
+            const int vectors = panel_vectors(p->n - column);
+            instance[vectors - 1](p, column, from, depth);
+            column += vectors * WIDTH;
+        }
+    }
+}
+
+/* ---- c += a^T . b ---- */
+
+INLINE void outer_tile(const int rows, const int vectors, const wn_outer *o, int row, int column)
+{
+    const float *a = o->a + row, *b = o->b + column;
+    vec sum[MAX_ROWS][MAX_VECTORS];
+    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = (vec){0};
+    for (int i = 0; i < o->m; i++, a += o->lda, b += o->ldb) {
+        vec w[MAX_VECTORS];
+        UNROLL for (int v = 0; v < vectors; v++) w[v] = load(b + v * WIDTH);
+        UNROLL for (int r = 0; r < rows; r++)
+        {
+            const vec x = splat(a[r]);
+            UNROLL for (int v = 0; v < vectors; v++) sum[r][v] += x * w[v];
+        }
+    }
+    UNROLL for (int r = 0; r < rows; r++)
+    {
+        if (row + r < o->p) {
+            UNROLL for (int v = 0; v < vectors; v++)
+            {
+                const int at = column + v * WIDTH;
+                float *c = o->c + (row + r) * o->ldc + at;
+                store_some(c, load_some(c, o->q - at) + sum[r][v], o->q - at);
+            }
+        }
+    }
+}
+
+#define OUTER(vectors, rows)                                                                                 \
+    static void outer_##vectors(const wn_outer *o, int column)                                               \
+    {                                                                                                        \
+        for (int row = 0; row < o->p; row += rows)                                                           \
+            outer_tile(rows, vectors, o, row, column);                                                       \
+    }
+OUTER(1, ROWS1)
+OUTER(2, ROWS2)
+OUTER(3, ROWS3)
+
+static void outer(const wn_outer *o)
+{
+    void (*const instance[])(const wn_outer *, int) = {outer_1, outer_2, outer_3};
+    for (int column = 0; column < o->q;) {
+        const int vectors = panel_vectors(o->q - column);
+        instance[vectors - 1](o, column);
+        column += vectors * WIDTH;
+    }
+}
+
+/* ---- rows of channels ---- */
+
+INLINE float relu6(float x)
+{
+    x = x > 0 ? x : 0;
+    return x < 6 ? x : 6;
+}
+
+static void activate(wn_rows size, const float *restrict x, size_t ldx, const float *restrict scale,
+                     const float *restrict offset, float *restrict y, size_t ldy)
+{
+    for (size_t r = 0; r < size.rows; r++, x += ldx, y += ldy)
+        for (int c = 0; c < size.channels; c++)
+            y[c] = relu6(x[c] * scale[c] + offset[c]);
+}
+
+static void affine(wn_rows size, const float *restrict x, const float *restrict scale,
+                   const float *restrict offset, const float *restrict add, float *restrict y)
+{
+    const int n = size.channels;
+    for (size_t r = 0; r < size.rows; r++, x += n, y += n)
+        for (int c = 0; c < n; c++)
+            y[c] = x[c] * scale[c] + offset[c];
+    for (size_t i = 0; add && i < size.rows * n; i++)
+        (y - size.rows * n)[i] += add[i];
+}
+
+static void norm_gradient(wn_rows size, const float *restrict dy, const float *restrict z,
+                          const float *restrict c, float *restrict dz, size_t lddz)
+{
+    const int n = size.channels;
+    for (size_t r = 0; r < size.rows; r++, dy += n, z += n, dz += lddz)
+        for (int i = 0; i < n; i++)
+            dz[i] = dy[i] * c[i] + (z[i] * c[n + i] + c[2 * n + i]);
+}
+
+/* ---- kernels in vectors of channels ---- */
+
+#define LANES       WIDTH
+#define LANED(name) name##_wide
+#include "channels.h"
+#undef LANES
+#undef LANED
+#if WIDTH > 8 /* for the odd multiples of 8 */
+#define LANES       8
+#define LANED(name) name##_narrow
+#include "channels.h"
+#undef LANES
+#undef LANED
+#define CALL(name, channels, ...) ((channels) % WIDTH ? name##_narrow(__VA_ARGS__) : name##_wide(__VA_ARGS__))
+#else
+#define CALL(name, channels, ...) name##_wide(__VA_ARGS__)
+#endif
+
+static void gate_gradient(const wn_gate *g)
+{
+    CALL(gate_gradient, g->channels, g);
+}
+
+static void depthwise(const wn_depthwise_row *d)
+{
+    CALL(depthwise, d->channels, d);
+}
+
+static void depthwise_dweight(const wn_depthwise_dweight *d)
+{
+    CALL(depthwise_dweight, d->channels, d);
+}
+
+static void depthwise_dx2(const wn_depthwise_dx2 *d)
+{
+    CALL(depthwise_dx2, d->channels, d);
+}
+
+void FILL(wn_train_kernels *kernels)
+{
+    *kernels = (wn_train_kernels){
+        .level = LEVEL,
+        .packed = packed,
+        .pack = pack,
+        .product = product,
+        .outer = outer,
+        .depthwise = depthwise,
+        .depthwise_dweight = depthwise_dweight,
+        .depthwise_dx2 = depthwise_dx2,
+        .activate = activate,
+        .affine = affine,
+        .norm_gradient = norm_gradient,
+        .gate_gradient = gate_gradient,
+    };
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The kernels of training, float32. All matrices are row-major with a distance between rows (`ld`, floats);
+ * channel counts are multiples of 8. One table of functions, filled for an instruction set. */
+#ifndef WN_TRAIN_KERNELS_H
+#define WN_TRAIN_KERNELS_H
+
+#include "../../runtime/cpu.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* c (m, n) = a (m, k) . b (k, n), b as wn_train_kernels.pack leaves it. */
+typedef struct wn_product {
+    int m, n, k;
+    const float *a, *b;
+    size_t lda, ldc;
+    float *c;
+    const float *shift; /* [n] or NULL. Where given, for each column of c */
+    float *sum;         /* [n] += sum of (c - shift) */
+    float *square;      /* [n] += sum of (c - shift)^2 */
+} wn_product;
+
+/* c (p, q) += a (m, p)^T . b (m, q): the gradient of a weight from m pixels. Up to 16 floats behind a row of
+ * a or b are read, and not used: the memory behind the last row must exist. */
+typedef struct wn_outer {
+    int m, p, q;
+    const float *a, *b;
+    size_t lda, ldb, ldc;
+    float *c;
+} wn_outer;
+
+/* One output row of a depthwise convolution. in[ky] points to the first of the padded input pixels that tap
+ * ky meets; weight is (kernel*kernel, channels). shift, sum, square as above. */
+typedef struct wn_depthwise_row {
+    int kernel, stride, channels, out;
+    const float *const *in;
+    const float *weight;
+    float *y; /* (out, channels) */
+    const float *shift;
+    float *sum, *square;
+} wn_depthwise_row;
+
+/* Its gradients. dweight (kernel*kernel, channels) += of one output row dy (out, channels). */
+typedef struct wn_depthwise_dweight {
+    int kernel, stride, channels, out;
+    const float *const *in;
+    const float *dy;
+    float *dweight;
+} wn_depthwise_dweight;
+
+/* One input row dx (in, channels) of a convolution of stride 2. tap[] lists the `taps` rows of the kernel
+ * that meet it: dy[i] points to its padded output row's pixel 0, weight[i] to (kernel, channels). Padding:
+ * `before` pixels, and dy has at least kernel/2 zero pixels on each side. */
+typedef struct wn_depthwise_dx2 {
+    int kernel, channels, in, before, taps;
+    const float *dy[3], *weight[3];
+    float *dx;
+} wn_depthwise_dx2;
+
+/* What flows into a layer's norm, of `rows` pixels: dy = dx where 0 < z*scale + offset < 6 (everywhere, if
+ * scale is NULL) [+ add]; sum[] += dy, along[] += dy * (z - mean). dx at distance lddx; z, add and dy are
+ * contiguous. add may be NULL, or dy. */
+typedef struct wn_gate {
+    size_t rows;
+    int channels;
+    const float *dx;
+    size_t lddx;
+    const float *z, *scale, *offset, *mean, *add;
+    float *dy, *sum, *along;
+} wn_gate;
+
+/* Rows of `channels` values: x (rows, channels) at distance ldx and so on. */
+typedef struct wn_rows {
+    size_t rows;
+    int channels;
+} wn_rows;
+
+typedef struct wn_train_kernels {
+    wn_cpu level;
+    /* Floats of b (k, n) packed. */
+    size_t (*packed)(int k, int n);
+    /* Packs b, whose element (i, j) is at from[i * step_k + j * step_n]. */
+    void (*pack)(int k, int n, const float *from, size_t step_k, size_t step_n, float *to);
+    void (*product)(const wn_product *p);
+    void (*outer)(const wn_outer *o);
+    void (*depthwise)(const wn_depthwise_row *d);
+    void (*depthwise_dweight)(const wn_depthwise_dweight *d);
+    void (*depthwise_dx2)(const wn_depthwise_dx2 *d);
+
+    /* y = relu6(x * scale + offset) */
+    void (*activate)(wn_rows size, const float *x, size_t ldx, const float *scale, const float *offset,
+                     float *y, size_t ldy);
+    /* y = x * scale + offset [+ add]; contiguous rows that do not overlap. add may be NULL. */
+    void (*affine)(wn_rows size, const float *x, const float *scale, const float *offset, const float *add,
+                   float *y);
+    /* dz = dy * c[0] + z * c[1] + c[2]: a batch norm's backward once its sums are known. c (3, channels). */
+    void (*norm_gradient)(wn_rows size, const float *dy, const float *z, const float *c, float *dz,
+                          size_t lddz);
+    void (*gate_gradient)(const wn_gate *g);
+} wn_train_kernels;
+
+void wn_train_kernels_baseline(wn_train_kernels *kernels);
+void wn_train_kernels_avx2(wn_train_kernels *kernels);
+void wn_train_kernels_avx512(wn_train_kernels *kernels);
+
+/* The best that `level` allows. */
+wn_train_kernels wn_train_kernels_at(wn_cpu level);
+
+#endif
