@@ -14,14 +14,22 @@
 
 typedef uint8_t u8x8 __attribute__((vector_size(8)));
 typedef int16_t i16x8 __attribute__((vector_size(16)));
+typedef int32_t i32x4 __attribute__((vector_size(16)));
 typedef int32_t i32x8 __attribute__((vector_size(32)));
+
+#define LOW(v)  ((i32x4){(v)[0], (v)[1], (v)[2], (v)[3]})
+#define HIGH(v) ((i32x4){(v)[4], (v)[5], (v)[6], (v)[7]})
 
 bool wn_row_is_opaque(const uint8_t *row, int pixels)
 {
-    uint8_t all = 255;
-    for (int i = 0; i < pixels; i++)
-        all &= row[i * 4 + 3];
-    return all == 255;
+    /* Whole pixels at a time, which vectorises; the alpha of `all` is that of every pixel. */
+    uint32_t all = UINT32_MAX;
+    for (int i = 0; i < pixels; i++) {
+        uint32_t pixel;
+        memcpy(&pixel, row + (ptrdiff_t)i * 4, sizeof pixel);
+        all &= pixel;
+    }
+    return ((const uint8_t *)&all)[3] == 255;
 }
 
 void wn_compose_row(const uint8_t *in, int pixels, uint8_t *out)

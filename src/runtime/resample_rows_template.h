@@ -11,23 +11,27 @@ TARGET static inline __attribute__((always_inline)) i32x8 NAME(load)(const int32
     return values;
 }
 
-/* The sums of every `step`-th lane, from lanes 0, 1 ... on, to bytes. */
+/* The sums of every `step`-th lane, from lanes 0, 1 ... on, to bytes. Halves are added as long as whole
+ * pixels fall on whole pixels: 24 lanes are twice 12, 16 are four times 4. */
 TARGET static inline __attribute__((always_inline)) void NAME(fold)(const i32x8 *sums, const int step,
                                                                     uint8_t *out)
 {
+    const int count = step == 3 ? 12 : 4;
+    i32x4 folded[3];
+    int32_t lanes[12];
     if (step == 3) {
-        int32_t lanes[24];
-        memcpy(lanes, sums, sizeof lanes);
-        for (int c = 0; c < 3; c++)
-            out[c] = to_byte(lanes[c] + lanes[c + 3] + lanes[c + 6] + lanes[c + 9] + lanes[c + 12] + lanes[c + 15] +
-                             lanes[c + 18] + lanes[c + 21] + HALF);
-        return;
+        folded[0] = LOW(sums[0]) + HIGH(sums[1]);
+        folded[1] = HIGH(sums[0]) + LOW(sums[2]);
+        folded[2] = LOW(sums[1]) + HIGH(sums[2]);
+    } else {
+        const i32x8 sum = sums[0] + sums[1];
+        folded[0] = LOW(sum) + HIGH(sum);
     }
-    const i32x8 sum = sums[0] + sums[1];
+    memcpy(lanes, folded, (size_t)count * sizeof *lanes);
     for (int c = 0; c < step; c++) {
         int32_t total = HALF;
-        for (int i = c; i < 8; i += step)
-            total += sum[i];
+        for (int i = c; i < count; i += step)
+            total += lanes[i];
         out[c] = to_byte(total);
     }
 }
