@@ -8,6 +8,9 @@
 
 /* clang-format off */
 #define COMMANDS(X) \
+    X(train, "learn from photos, and write a gate") \
+    X(eval, "measure a gate on photos that it never saw") \
+    X(check, "judge photos") \
     X(synth, "draw the built-in pictures, or show what augmentation does to photos") \
     X(help, "say what a command does, and its options")
 /* clang-format on */

@@ -92,10 +92,10 @@ static int destroy(void **state)
     return 0;
 }
 
-static void assert_close(float value, float expected, float tolerance)
+static void assert_close(const char *what, float value, float expected, float tolerance)
 {
     if (!(fabsf(value - expected) <= tolerance * (1 + fabsf(expected))))
-        fail_msg("%.9g is not %.9g", value, expected);
+        fail_msg("%s: %.9g is not %.9g", what, value, expected);
 }
 
 static void scores_are_the_oracles(void **state)
@@ -121,7 +121,7 @@ static void scores_are_the_oracles(void **state)
         for (int q = 0; q < GOLDEN_QUERIES; q++) {
             const float *feature[WN_FEATURES];
             features_of(data->query[q], feature);
-            assert_close(wn_scorer_score(&scorer, feature, scratch), golden_scores[c].query[q], 2e-4f);
+            assert_close(text, wn_scorer_score(&scorer, feature, scratch), golden_scores[c].query[q], 2e-4f);
         }
         double sum = 0;
         float least = score[0];
@@ -129,8 +129,8 @@ static void scores_are_the_oracles(void **state)
             sum += score[i];
             least = fminf(least, score[i]);
         }
-        assert_close((float)(sum / 200), golden_scores[c].mean, 2e-4f);
-        assert_close(least, golden_scores[c].least, 2e-4f);
+        assert_close(text, (float)(sum / 200), golden_scores[c].mean, 2e-4f);
+        assert_close(text, least, golden_scores[c].least, 2e-4f);
         wn_scorer_free(&scorer);
     }
     free(score);

@@ -139,22 +139,36 @@ static winnow_status score_left_out(const cross *work, bool abnormals, const wn_
     return status;
 }
 
-static void standardise(const cross *work, wn_scorer *scorer)
+/* Centre and spread of each part over the normals; every source weighs the same. size: [WN_MAX_GROUPS]. */
+static void standardise(const cross *work, const int *size, wn_scorer *scorer)
 {
     for (int p = 0; p < scorer->parts; p++) {
-        double sum = 0, squares = 0;
-        int count = 0;
+        double sum = 0, squares = 0, total = 0;
         for (int i = 0; i < work->samples->count; i++)
             if (is_normal(work->samples, i)) {
                 double raw = work->raw[(size_t)i * scorer->parts + p];
-                sum += raw;
-                squares += raw * raw;
-                count++;
+                double weight = 1.0 / size[work->samples->group[i]];
+                total += weight;
+                sum += weight * raw;
+                squares += weight * raw * raw;
             }
-        double mean = sum / count, variance = squares / count - mean * mean;
+        double mean = sum / total, variance = squares / total - mean * mean;
         scorer->part[p].centre = (float)mean;
         scorer->part[p].spread = variance > 1e-12 ? (float)sqrt(variance) : 1e-6f;
     }
+}
+
+static winnow_status standardise_all(const cross *work, wn_scorer *scorer, winnow_error *error)
+{
+    int *size = calloc(WN_MAX_GROUPS, sizeof *size);
+    if (!size)
+        return wn_fail_memory(error);
+    for (int i = 0; i < work->samples->count; i++)
+        if (is_normal(work->samples, i))
+            size[work->samples->group[i]]++;
+    standardise(work, size, scorer);
+    free(size);
+    return WINNOW_OK;
 }
 
 winnow_status wn_cross_fit(const wn_scorer_spec *spec, const wn_samples *samples, const wn_folds *folds,
@@ -178,12 +192,11 @@ winnow_status wn_cross_fit(const wn_scorer_spec *spec, const wn_samples *samples
     if (!status)
         status = score_left_out(&work, abnormals, scorer, error);
     if (!status && scorer->parts > 1)
-        standardise(&work, scorer);
+        status = standardise_all(&work, scorer, error);
     for (int i = 0; i < samples->count && !status; i++) {
         score[i] = 0;
-        for (int p = 0; p < scorer->parts && (abnormals || is_normal(samples, i)); p++)
-            score[i] +=
-                (work.raw[(size_t)i * scorer->parts + p] - scorer->part[p].centre) / scorer->part[p].spread;
+        if (abnormals || is_normal(samples, i))
+            score[i] = wn_standard_score(scorer, work.raw + (size_t)i * scorer->parts);
     }
     free(work.raw);
     free(work.scratch);

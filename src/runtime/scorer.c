@@ -23,7 +23,8 @@ int wn_scorer_scratch(const wn_scorer *scorer)
 
 /* ---- raw scores, one a kind ---- */
 
-static float highest_cosine(const wn_table *table, const float *x)
+/* The largest product with a row. */
+static float highest(const wn_table *table, const float *x)
 {
     float best = wn_dot(table->data, x, table->cols);
     for (int i = 1; i < table->rows; i++)
@@ -68,16 +69,19 @@ static float raw_score(const wn_part *part, const float *x)
     switch (part->spec.kind) {
     case WN_COSINE:
     case WN_DISCRIMINANT:
+    case WN_LOGISTIC:
     case WN_PROTOTYPES:
-        return highest_cosine(table, x);
+        return highest(table, x);
     case WN_KNN:
+        return nearest_cosines(table, x);
+    case WN_KNN_DIFFERENCE:
         return nearest_cosines(table, x) - nearest_cosines(table + 1, x);
     case WN_MAHALANOBIS:
         return -distance(table, table + 1, x);
     case WN_RELATIVE:
         return distance(table + 2, table + 3, x) - distance(table, table + 1, x);
     case WN_ARCFACE:
-        return highest_cosine(table + 1, x) - highest_cosine(table, x);
+        return highest(table + 1, x) - highest(table, x);
     default:
         return 0;
     }
@@ -112,12 +116,18 @@ float wn_part_score(const wn_part *part, const int dim[WN_FEATURES], const float
     return raw_score(part, scratch);
 }
 
-float wn_scorer_score(const wn_scorer *scorer, const float *const feature[WN_FEATURES], float *scratch)
+float wn_standard_score(const wn_scorer *scorer, const float *raw)
 {
     float sum = 0;
-    for (int p = 0; p < scorer->parts; p++) {
-        const wn_part *part = scorer->part + p;
-        sum += (wn_part_score(part, scorer->dim, feature, scratch) - part->centre) / part->spread;
-    }
-    return sum;
+    for (int p = 0; p < scorer->parts; p++)
+        sum += (raw[p] - scorer->part[p].centre) / scorer->part[p].spread;
+    return sum / scorer->parts;
+}
+
+float wn_scorer_score(const wn_scorer *scorer, const float *const feature[WN_FEATURES], float *scratch)
+{
+    float raw[WN_MAX_PARTS];
+    for (int p = 0; p < scorer->parts; p++)
+        raw[p] = wn_part_score(&scorer->part[p], scorer->dim, feature, scratch);
+    return wn_standard_score(scorer, raw);
 }

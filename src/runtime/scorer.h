@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * How normal a photo looks, from its features: one scorer, or the sum of a few standardised ones.
+ * How normal a photo looks, from its features: one scorer, or the mean of a few standardised ones.
  *
  * A spec says which scorers look at which features. Fitting it to samples gives a scorer, which the
  * gate file carries. Every score is higher for more normal photos. x below is the features that a part looks
@@ -13,13 +13,15 @@
 #include <stdbool.h>
 
 typedef enum wn_scorer_kind {
-    WN_COSINE,       /* x . mean of the normals, normalised */
-    WN_PROTOTYPES,   /* the largest cosine with one of k <= 16 spherical k-means centres of the normals */
-    WN_KNN,          /* mean cosine with the 5 nearest of a coreset of normals, minus the same of abnormals */
-    WN_MAHALANOBIS,  /* minus the squared distance to the normals' Gaussian / dim (Ledoit-Wolf) */
-    WN_RELATIVE,     /* the same plus the squared distance to the abnormals' Gaussian / dim */
-    WN_DISCRIMINANT, /* x . C^-1 (mean of normals - mean of abnormals), C their shared covariance, shrunk */
-    WN_ARCFACE,      /* cosine with the nearest normal class vector minus that with the abnormal one */
+    WN_COSINE,         /* x . mean of the normals, normalised */
+    WN_PROTOTYPES,     /* the largest cosine with one of k <= 16 spherical k-means centres of the normals */
+    WN_KNN,            /* mean cosine with the 5 nearest of a coreset of normals */
+    WN_KNN_DIFFERENCE, /* that minus the same of a coreset of abnormals, where any are known */
+    WN_MAHALANOBIS,    /* minus the squared distance to the normals' Gaussian / dim (Ledoit-Wolf) */
+    WN_RELATIVE,       /* the same plus the squared distance to the abnormals' Gaussian / dim */
+    WN_DISCRIMINANT,   /* x . C^-1 (mean of normals - mean of abnormals), C their shared covariance, shrunk */
+    WN_LOGISTIC,       /* x . w, w by L2-regularised logistic regression of normals against abnormals */
+    WN_ARCFACE,        /* cosine with the nearest normal class vector minus that with the abnormal one */
     WN_SCORER_KINDS
 } wn_scorer_kind;
 
@@ -62,7 +64,7 @@ enum { WN_PART_TABLES = 5 };
 typedef struct wn_part {
     wn_spec_part spec;
     int dim;              /* length of x */
-    float centre, spread; /* contributes (raw - centre) / spread */
+    float centre, spread; /* contributes (raw - centre) / spread to the mean */
     wn_table
         table[WN_PART_TABLES]; /* what they hold depends on the kind; table 0 is the origin, if centred */
 } wn_part;
@@ -76,8 +78,9 @@ typedef struct wn_scorer {
 /* The trained head, for WN_ARCFACE: (classes, dim), row 0 the abnormals'. data NULL: there is none. */
 typedef wn_table wn_class_vectors;
 
-/* Fits to the samples rows[count]. centre 0 and spread 1 are left: see wn_cross_fit. Photos of a small group
- * weigh more than those of a large one (each 1/sqrt(size of its group)). Free with wn_scorer_free. */
+/* Fits to the samples rows[count]. centre 0 and spread 1 are left: see wn_cross_fit. Where photos are
+ * weighted, each weighs 1/sqrt(size of its group): between every photo alike and every group alike. Free with
+ * wn_scorer_free. */
 winnow_status wn_scorer_fit(const wn_scorer_spec *spec, const wn_samples *samples, const int *rows, int count,
                             const wn_class_vectors *classes, wn_scorer *scorer, winnow_error *error);
 void wn_scorer_free(wn_scorer *scorer);
@@ -91,6 +94,9 @@ float wn_scorer_score(const wn_scorer *scorer, const float *const feature[WN_FEA
 /* The same of one part, not standardised. */
 float wn_part_score(const wn_part *part, const int dim[WN_FEATURES], const float *const feature[WN_FEATURES],
                     float *scratch);
+
+/* The score of all parts from the raw score of each. */
+float wn_standard_score(const wn_scorer *scorer, const float *raw);
 
 /* x of a part (see above), to x[part->dim]. */
 void wn_part_input(const wn_part *part, const int dim[WN_FEATURES], const float *const feature[WN_FEATURES],

@@ -2,6 +2,7 @@
  * Fitting: gather x of the chosen normals and abnormals, then one function a kind fills the part's tables. */
 #include "coreset.h"
 #include "gaussian.h"
+#include "logistic.h"
 #include "scorer.h"
 #include "vector.h"
 
@@ -131,6 +132,11 @@ static winnow_status fit_coreset(const rows_of *rows, wn_table *table, winnow_er
 
 static winnow_status fit_knn(const fit_data *data, wn_table *table, winnow_error *error)
 {
+    return fit_coreset(&data->normal, table, error);
+}
+
+static winnow_status fit_knn_difference(const fit_data *data, wn_table *table, winnow_error *error)
+{
     winnow_status status = fit_coreset(&data->normal, table, error);
     return status ? status : fit_coreset(&data->abnormal, table + 1, error);
 }
@@ -203,6 +209,52 @@ static winnow_status fit_discriminant(const fit_data *data, wn_table *table, win
     return status;
 }
 
+/* The mean over the columns of the standard deviation of both kinds together. */
+static double mean_deviation(const rows_of *const kinds[2], int d)
+{
+    double sum = 0;
+    for (int j = 0; j < d; j++) {
+        double mean = 0, square = 0;
+        int count = 0;
+        for (int k = 0; k < 2; k++)
+            for (int i = 0; i < kinds[k]->count; i++, count++) {
+                double x = kinds[k]->x[(size_t)i * d + j];
+                mean += x;
+                square += x * x;
+            }
+        mean /= count;
+        sum += sqrt(fmax(0, square / count - mean * mean));
+    }
+    return sum / d;
+}
+
+/* Features are scaled to unit mean deviation, so that the strength of the penalty means the same for all; the
+ * scale is undone in w. Normals and abnormals weigh half each. */
+static winnow_status fit_logistic(const fit_data *data, wn_table *table, winnow_error *error)
+{
+    const double strength = 0.01;
+    const rows_of *const kinds[] = {&data->normal, &data->abnormal};
+    int d = data->normal.dim, n = data->normal.count + data->abnormal.count, at = 0;
+    double scale = mean_deviation(kinds, d);
+    float *x = malloc(((size_t)d + 2) * (size_t)n * sizeof *x), *sign = x + (size_t)d * n, *weight = sign + n;
+    winnow_status status = x ? make_table(table, 1, d, error) : wn_fail_memory(error);
+    if (!status && !(scale > 1e-12))
+        status = wn_fail(error, WINNOW_ERROR_DATA, -1, "the photos' features do not vary");
+    for (int k = 0; k < 2 && !status; k++)
+        for (int i = 0; i < kinds[k]->count; i++, at++) {
+            for (int j = 0; j < d; j++)
+                x[(size_t)at * d + j] = (float)(kinds[k]->x[(size_t)i * d + j] / scale);
+            sign[at] = k ? -1 : 1;
+            weight[at] = kinds[k]->weight[i] * n / 2;
+        }
+    if (!status)
+        status = wn_logistic_fit(x, sign, weight, n, d, strength, table->data, error);
+    for (int j = 0; j < d && !status; j++)
+        table->data[j] = (float)(table->data[j] / scale);
+    free(x);
+    return status;
+}
+
 static winnow_status fit_arcface(const fit_data *data, wn_table *table, winnow_error *error)
 {
     const wn_class_vectors *classes = data->classes;
@@ -221,10 +273,16 @@ static winnow_status fit_arcface(const fit_data *data, wn_table *table, winnow_e
 }
 
 static winnow_status (*const fit[WN_SCORER_KINDS])(const fit_data *, wn_table *, winnow_error *) = {
-    [WN_COSINE] = fit_cosine,     [WN_PROTOTYPES] = fit_prototypes,
-    [WN_KNN] = fit_knn,           [WN_MAHALANOBIS] = fit_mahalanobis,
-    [WN_RELATIVE] = fit_relative, [WN_DISCRIMINANT] = fit_discriminant,
-    [WN_ARCFACE] = fit_arcface};
+    [WN_COSINE] = fit_cosine,
+    [WN_PROTOTYPES] = fit_prototypes,
+    [WN_KNN] = fit_knn,
+    [WN_KNN_DIFFERENCE] = fit_knn_difference,
+    [WN_MAHALANOBIS] = fit_mahalanobis,
+    [WN_RELATIVE] = fit_relative,
+    [WN_DISCRIMINANT] = fit_discriminant,
+    [WN_LOGISTIC] = fit_logistic,
+    [WN_ARCFACE] = fit_arcface,
+};
 
 /* ---- all parts ---- */
 

@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const kind_names[WN_SCORER_KINDS] = {"cosine",   "prototypes",   "knn",    "mahalanobis",
-                                                        "relative", "discriminant", "arcface"};
+static const char *const kind_names[WN_SCORER_KINDS] = {"cosine",         "prototypes",  "knn",
+                                                        "knn_difference", "mahalanobis", "relative",
+                                                        "discriminant",   "logistic",    "arcface"};
 
 const char *wn_scorer_kind_name(wn_scorer_kind kind)
 {
@@ -45,10 +46,11 @@ static winnow_status parse_part(const char *text, size_t length, wn_spec_part *p
     while (kind < WN_SCORER_KINDS && !is(text, word, kind_names[kind]))
         kind++;
     if (kind == WN_SCORER_KINDS)
-        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
-                       "there is no scorer '%.*s'; there are cosine, prototypes, knn, mahalanobis, relative, "
-                       "discriminant and arcface",
-                       (int)word, text);
+        return wn_fail(
+            error, WINNOW_ERROR_ARGUMENT, -1,
+            "there is no scorer '%.*s'; there are cosine, prototypes, knn, knn_difference, mahalanobis, "
+            "relative, discriminant, logistic and arcface",
+            (int)word, text);
     *part = (wn_spec_part){.kind = kind};
     if (word == length) {
         part->features = 1u << (kind == WN_ARCFACE ? WN_EMBEDDING : WN_BOTTLENECK);
@@ -115,17 +117,19 @@ unsigned wn_spec_features(const wn_scorer_spec *spec)
 
 bool wn_spec_needs_abnormals(const wn_scorer_spec *spec)
 {
-    for (int p = 0; p < spec->parts; p++)
-        if (spec->part[p].kind == WN_RELATIVE || spec->part[p].kind == WN_DISCRIMINANT ||
-            spec->part[p].centred)
-            return true;
-    return false;
+    bool needs = false;
+    for (int p = 0; p < spec->parts; p++) {
+        wn_scorer_kind kind = spec->part[p].kind;
+        needs |=
+            kind == WN_RELATIVE || kind == WN_DISCRIMINANT || kind == WN_LOGISTIC || spec->part[p].centred;
+    }
+    return needs;
 }
 
 bool wn_spec_uses_abnormals(const wn_scorer_spec *spec)
 {
     bool uses = wn_spec_needs_abnormals(spec);
     for (int p = 0; p < spec->parts; p++)
-        uses |= spec->part[p].kind == WN_KNN;
+        uses |= spec->part[p].kind == WN_KNN_DIFFERENCE;
     return uses;
 }

@@ -80,7 +80,7 @@ static winnow_status validate(wn_engine *engine, wn_validation *validation, winn
 {
     trainee *t = (trainee *)engine;
     const int count = valid_count(t), batch = t->recipe->batch;
-    wn_loader_item *item = malloc((size_t)count * sizeof *item);
+    wn_loader_item *item = calloc((size_t)count + 1, sizeof *item);
     if (!item)
         return wn_fail_memory(error);
     for (int i = 0; i < count; i++)

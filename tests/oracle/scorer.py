@@ -8,6 +8,7 @@ The samples are drawn by the generator below and by the same one in the test, so
 """
 import numpy as np
 from sklearn.covariance import ledoit_wolf
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 
 DIM = {"bottleneck": 24, "pooled": 40, "embedding": 16}
@@ -125,6 +126,8 @@ def fit(kind, x, label, group, classes):
         centres = kmeans(n, 16)
         return lambda q: (q @ centres.T).max(1)
     if kind == "knn":
+        return lambda q: knn(n, q)
+    if kind == "knn_difference":
         return lambda q: knn(n, q) - knn(a, q)
     if kind == "mahalanobis":
         own = gaussian(n, gn)
@@ -139,6 +142,12 @@ def fit(kind, x, label, group, classes):
         c = 0.7 * c + 0.3 * np.trace(c) / len(c) * np.eye(len(c))
         direction = np.linalg.solve(c, mn - ma)
         return lambda q: q @ direction
+    if kind == "logistic":
+        both, sign = np.r_[n, a], np.r_[np.ones(len(n)), -np.ones(len(a))]
+        scale = both.std(0).mean()
+        weight = np.r_[weights(gn), weights(ga)] * len(both) / 2
+        model = LogisticRegression(C=0.01, tol=1e-10, max_iter=10000).fit(both / scale, sign, weight)
+        return lambda q: q @ model.coef_[0] / scale
     if kind == "arcface":
         v = unit(classes)
         return lambda q: (q @ v[1:].T).max(1) - q @ v[0]
@@ -181,11 +190,15 @@ def cross(spec, features, label, group, classes):
         for g in np.unique(group[label == 1]):
             score = fit_part(part, features, group != g, label, group, classes)
             raw[group == g, p] = score({n: f[group == g] for n, f in features.items()})
-    centre, spread = raw[label == 1].mean(0), raw[label == 1].std(0)
+    normal = raw[label == 1]
+    share = np.array([1 / (group == g).sum() for g in group[label == 1]])
+    share /= share.sum()
+    centre = share @ normal
+    spread = np.sqrt(share @ (normal - centre) ** 2)
     if len(parts) == 1:
         centre, spread = np.zeros(1), np.ones(1)
-    out = ((raw - centre) / spread).sum(1)[label == 1]
-    return out, lambda q: sum((whole[p](q) - centre[p]) / spread[p] for p in range(len(parts)))
+    out = ((raw - centre) / spread).mean(1)[label == 1]
+    return out, lambda q: sum((whole[p](q) - centre[p]) / spread[p] for p in range(len(parts))) / len(parts)
 
 
 def main():
@@ -195,9 +208,10 @@ def main():
     print(" * Made by tests/oracle/scorer.py; do not edit. */")
     chosen = coreset(features["bottleneck"], group, 60)
     print(f"static const int golden_coreset[] = {{{', '.join(map(str, chosen))}}};")
-    specs = ["cosine:bottleneck", "prototypes:pooled", "knn:bottleneck", "mahalanobis:pooled",
-             "relative:bottleneck", "discriminant:bottleneck+pooled", "arcface:embedding",
-             "knn:pooled:centred", "prototypes:bottleneck+pooled:centred",
+    specs = ["cosine:bottleneck", "prototypes:pooled", "knn:bottleneck", "knn_difference:bottleneck", "mahalanobis:pooled",
+             "relative:bottleneck", "discriminant:bottleneck+pooled", "logistic:pooled", "arcface:embedding",
+             "knn_difference:pooled:centred", "prototypes:bottleneck+pooled:centred",
+             "knn:bottleneck,logistic:bottleneck",
              "knn:bottleneck,mahalanobis:pooled,discriminant:bottleneck+pooled:centred"]
     print(f"enum {{ GOLDEN_QUERIES = {QUERIES} }};")
     print("static const struct {\n    const char *spec;\n    float query[GOLDEN_QUERIES];"

@@ -3,7 +3,7 @@
  * photos take part and each source is scored by a gate made of the others (cross-fit). Where the features
  * learned from the training photos, or the user holds photos out, the scorer is fitted to the training photos
  * and scores the held-out ones. */
-#include "fit.h"
+#include "gate_fit.h"
 
 #include "../runtime/cross.h"
 #include "metrics.h"
@@ -15,23 +15,22 @@
 /* What `auto` compares, best bet first. A frozen backbone: nearness to normals, which does not fail open,
  * together with what tells them from the known abnormals (docs/accuracy.md has the comparison). */
 static const char *const frozen_candidates[] = {
-    "knn:bottleneck,discriminant:bottleneck",
-    "discriminant:bottleneck",
+    "knn:bottleneck,logistic:bottleneck",
+    "logistic:bottleneck",
     "knn:bottleneck",
-    "knn:bottleneck,mahalanobis:bottleneck",
     NULL,
 };
 static const char *const learned_candidates[] = {
     "cosine:embedding",
-    "knn:bottleneck,discriminant:bottleneck",
+    "knn:bottleneck,logistic:bottleneck",
     "knn:embedding",
     NULL,
 };
-static const char *const normals_only_candidates[] = {"knn:bottleneck,mahalanobis:bottleneck", NULL};
+static const char *const normals_only_candidates[] = {"knn:bottleneck", NULL};
 
 /* A later candidate must accept this much less of the abnormals than the best bet: smaller differences are
  * noise. */
-static const double clearly_better = 0.02;
+static const double clearly_better = 0.05;
 
 /* One fitted candidate. */
 typedef struct candidate {
@@ -54,7 +53,7 @@ static void candidate_free(candidate *c)
 
 /* ---- the two ways ---- */
 
-static winnow_status cross_fit(const wn_fit_options *options, const wn_samples *samples, bool abnormals,
+static winnow_status cross_fit(const wn_gate_fit_options *options, const wn_samples *samples, bool abnormals,
                                candidate *c, winnow_error *error)
 {
     wn_folds folds;
@@ -72,7 +71,7 @@ static winnow_status cross_fit(const wn_fit_options *options, const wn_samples *
 }
 
 /* Scores the held-out rows by one part, and sets its centre and spread to those of the held-out normals. */
-static void standardise(const wn_fit_options *options, const wn_samples *samples, wn_scorer *scorer,
+static void standardise(const wn_gate_fit_options *options, const wn_samples *samples, wn_scorer *scorer,
                         wn_part *part, float *scratch)
 {
     double sum = 0, squares = 0;
@@ -94,8 +93,8 @@ static void standardise(const wn_fit_options *options, const wn_samples *samples
     part->spread = (float)fmax(sqrt(fmax(squares / count - mean * mean, 0)), 1e-6);
 }
 
-static winnow_status score_held_out(const wn_fit_options *options, const wn_samples *samples, candidate *c,
-                                    winnow_error *error)
+static winnow_status score_held_out(const wn_gate_fit_options *options, const wn_samples *samples,
+                                    candidate *c, winnow_error *error)
 {
     float *scratch = malloc(((size_t)wn_scorer_scratch(&c->scorer) + 1) * sizeof *scratch);
     if (!scratch)
@@ -113,7 +112,7 @@ static winnow_status score_held_out(const wn_fit_options *options, const wn_samp
     return WINNOW_OK;
 }
 
-static winnow_status calibrate_held_out(const wn_fit_options *options, const wn_samples *samples,
+static winnow_status calibrate_held_out(const wn_gate_fit_options *options, const wn_samples *samples,
                                         candidate *c, winnow_error *error)
 {
     const int most = samples->count - options->held_out;
@@ -132,7 +131,7 @@ static winnow_status calibrate_held_out(const wn_fit_options *options, const wn_
     return status;
 }
 
-static winnow_status held_out_fit(const wn_fit_options *options, const wn_samples *samples, candidate *c,
+static winnow_status held_out_fit(const wn_gate_fit_options *options, const wn_samples *samples, candidate *c,
                                   winnow_error *error)
 {
     int *rows = malloc(((size_t)options->held_out + 1) * sizeof *rows);
@@ -171,8 +170,8 @@ static double accepted_share(const wn_samples *samples, int first, const candida
     return sources ? sum / sources : 0;
 }
 
-static winnow_status fit_candidate(const wn_fit_options *options, const wn_samples *samples, const char *text,
-                                   candidate *c, winnow_error *error)
+static winnow_status fit_candidate(const wn_gate_fit_options *options, const wn_samples *samples,
+                                   const char *text, candidate *c, winnow_error *error)
 {
     *c = (candidate){0};
     winnow_status status = wn_spec_parse(text, &c->spec, error);
@@ -192,7 +191,7 @@ static winnow_status fit_candidate(const wn_fit_options *options, const wn_sampl
     return status;
 }
 
-static winnow_status choose(const wn_fit_options *options, const wn_samples *samples, candidate *best,
+static winnow_status choose(const wn_gate_fit_options *options, const wn_samples *samples, candidate *best,
                             int *candidates, winnow_error *error)
 {
     *candidates = 1;
@@ -223,8 +222,8 @@ static winnow_status choose(const wn_fit_options *options, const wn_samples *sam
 
 /* ---- result ---- */
 
-static winnow_status tell(const wn_fit_options *options, const wn_samples *samples, const candidate *c,
-                          wn_fit_result *result, winnow_error *error)
+static winnow_status tell(const wn_gate_fit_options *options, const wn_samples *samples, const candidate *c,
+                          wn_gate_fit_result *result, winnow_error *error)
 {
     const int first = c->cross ? 0 : options->held_out, most = samples->count - first;
     result->row = malloc(((size_t)most + 1) * sizeof *result->row);
@@ -269,11 +268,11 @@ static void drop_unused_features(wn_samples *samples, unsigned used)
         }
 }
 
-winnow_status wn_fit(const wn_fit_options *options, wn_gate_file *gate, wn_fit_result *result,
-                     winnow_error *error)
+winnow_status wn_gate_fit(const wn_gate_fit_options *options, wn_gate_file *gate, wn_gate_fit_result *result,
+                          winnow_error *error)
 {
     candidate best;
-    *result = (wn_fit_result){0};
+    *result = (wn_gate_fit_result){0};
     winnow_status status = choose(options, &gate->memory, &best, &result->candidates, error);
     if (status)
         return status;
@@ -287,9 +286,9 @@ winnow_status wn_fit(const wn_fit_options *options, wn_gate_file *gate, wn_fit_r
     return status ? status : wn_samples_thin(&gate->memory, WN_MEMORY, error);
 }
 
-void wn_fit_result_free(wn_fit_result *result)
+void wn_gate_fit_result_free(wn_gate_fit_result *result)
 {
     free(result->row);
     free(result->score);
-    *result = (wn_fit_result){0};
+    *result = (wn_gate_fit_result){0};
 }

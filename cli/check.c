@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `winnow check`: judges photos. */
+#include "../src/train/scan.h"
+#include "commands.h"
+#include "judge.h"
+#include "options.h"
+#include "output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { CHUNK = 256 /* photos that are judged before the first of them is printed */ };
+
+static struct {
+    bool json;
+    int threads;
+} given;
+
+static const option_row rows[] = {
+    {"json", 0, OPTION_FLAG, NULL, "one JSON object a line", &given.json},
+    {"threads", 0, OPTION_INTEGER, "N", "threads (default: as many as there are cores)", &given.threads, 1,
+     256},
+    {0},
+};
+
+static const options_usage usage = {
+    "GATE PHOTO|FOLDER|- ...",
+    "Judges photos: path, verdict, p-value and similarity of each, separated by tabs. Folders are read "
+    "recursively; `-` reads paths from "
+    "standard input, one a line.\nExit status: 0 all accepted, 1 some turned away, 2 some could not be read.",
+    rows,
+    2,
+    -1,
+};
+
+/* ---- what is to be judged ---- */
+
+typedef struct todo {
+    const winnow_gate *gate;
+    judge *judge;
+    char *path[CHUNK];
+    judged judged[CHUNK];
+    size_t count;
+    bool rejected, failed;
+} todo;
+
+static void print_json(const todo *t, const char *path, const judged *j)
+{
+    if (j->failed) {
+        output_json(json_pack("{s:s, s:s, s:n, s:n, s:n, s:n, s:s}", "path", path, "verdict", "error",
+                              "p_value", "similarity", "class", "probability", "message", j->message));
+        return;
+    }
+    const winnow_result *r = &j->result;
+    const bool classified = r->class_index >= 0;
+    output_json(json_pack("{s:s, s:s, s:o, s:o, s:s?, s:o, s:n}", "path", path, "verdict",
+                          winnow_verdict_name(r->verdict), "p_value", output_real((double)r->p_value),
+                          "similarity", output_real((double)r->similarity), "class",
+                          classified ? winnow_gate_class_name(t->gate, r->class_index) : NULL, "probability",
+                          classified ? output_real((double)r->class_probability) : json_null(), "message"));
+}
+
+static void print_text(const todo *t, const char *path, const judged *j)
+{
+    static const output_colour colours[] = {COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED};
+    if (j->failed) {
+        printf("%s\terror\t-\t-\n", path);
+        output_error("%s", j->message);
+        return;
+    }
+    const winnow_result *r = &j->result;
+    printf("%s\t%s%s%s\t%.4g\t%.6g", path, output_paint(colours[r->verdict]), winnow_verdict_name(r->verdict),
+           output_paint(COLOUR_OFF), (double)r->p_value, (double)r->similarity);
+    if (r->class_index >= 0)
+        printf("\t%s\t%.4g",
+               r->verdict == WINNOW_NORMAL ? winnow_gate_class_name(t->gate, r->class_index) : "rejected",
+               (double)r->class_probability);
+    putchar('\n');
+}
+
+static void judge_all(todo *t)
+{
+    judge_photos(t->judge, (const char *const *)t->path, t->count, t->judged);
+    for (size_t i = 0; i < t->count; i++) {
+        const judged *j = &t->judged[i];
+        (given.json ? print_json : print_text)(t, t->path[i], j);
+        t->failed |= j->failed;
+        t->rejected |= !j->failed && j->result.verdict != WINNOW_NORMAL;
+        free(t->path[i]);
+    }
+    fflush(stdout);
+    t->count = 0;
+}
+
+static bool add(todo *t, const char *path)
+{
+    t->path[t->count] = strdup(path);
+    if (!t->path[t->count])
+        return false;
+    if (++t->count == CHUNK)
+        judge_all(t);
+    return true;
+}
+
+static void report_line(void *context, const char *line)
+{
+    (void)context;
+    output_warning("%s", line);
+}
+
+static winnow_status add_folder(todo *t, const char *folder, winnow_error *error)
+{
+    const wn_report report = {report_line, NULL};
+    wn_scan scan;
+    winnow_status status = wn_scan_folders(&folder, 1, &report, NULL, &scan, error);
+    for (size_t i = 0; i < scan.count && !status; i++)
+        if (!add(t, scan.file[i].path))
+            status = WINNOW_ERROR_MEMORY;
+    wn_scan_free(&scan);
+    return status;
+}
+
+/* Paths from standard input; each is judged at once where they come slowly, as from a camera. */
+static winnow_status add_stdin(todo *t)
+{
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t length;
+    bool ok = true;
+    while (ok && (length = getline(&line, &size, stdin)) >= 0) {
+        while (length && (line[length - 1] == '\n' || line[length - 1] == '\r'))
+            line[--length] = 0;
+        if (length)
+            ok = add(t, line);
+    }
+    free(line);
+    return ok ? WINNOW_OK : WINNOW_ERROR_MEMORY;
+}
+
+static winnow_status add_operand(todo *t, const char *operand, winnow_error *error)
+{
+    struct stat info;
+    if (!strcmp(operand, "-"))
+        return add_stdin(t);
+    if (!stat(operand, &info) && S_ISDIR(info.st_mode))
+        return add_folder(t, operand, error);
+    return add(t, operand) ? WINNOW_OK : WINNOW_ERROR_MEMORY;
+}
+
+int command_check(int argc, char **argv)
+{
+    char **operands;
+    int exit_status = options_read(&usage, argc, argv, &operands);
+    if (exit_status >= 0)
+        return exit_status;
+    winnow_error error = {WINNOW_ERROR_MEMORY, -1, "out of memory"};
+    winnow_gate *gate = NULL;
+    todo *t = calloc(1, sizeof *t);
+    winnow_status status = t ? winnow_gate_open(operands[0], &gate, &error) : WINNOW_ERROR_MEMORY;
+    if (!status)
+        status = judge_create(gate, judge_target(gate), given.threads ? given.threads : wn_cpu_count(),
+                              &t->judge, &error);
+    if (t)
+        t->gate = gate;
+    for (char **operand = operands + 1; *operand && !status; operand++)
+        status = add_operand(t, *operand, &error);
+    if (!status)
+        judge_all(t);
+    exit_status = status        ? output_failure(&error)
+                  : t->failed   ? STATUS_USAGE
+                  : t->rejected ? STATUS_REJECTED
+                                : STATUS_DONE;
+    if (t)
+        judge_free(t->judge);
+    free(t);
+    winnow_gate_free(gate);
+    return exit_status;
+}

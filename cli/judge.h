@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Judges many photos with a gate, on all cores, in order. */
+#ifndef CLI_JUDGE_H
+#define CLI_JUDGE_H
+
+#include "../src/train/pool.h"
+#include "winnow.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct judge judge;
+
+/* What became of one photo. */
+typedef struct judged {
+    bool failed;
+    winnow_result result;
+    char message[512]; /* why it failed */
+} judged;
+
+winnow_status judge_create(const winnow_gate *gate, int target, int threads, judge **out,
+                           winnow_error *error);
+void judge_free(judge *judge);
+
+/* Judges path[count]; out[count]. */
+void judge_photos(judge *judge, const char *const *path, size_t count, judged *out);
+
+/* Side of the gate's input, for decoding big JPEGs at reduced scale. */
+int judge_target(const winnow_gate *gate);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train_report.h"
+
+#include "../src/report/report.h"
+#include "../src/runtime/file.h"
+#include "../src/train/metrics.h"
+#include "output.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+void train_history_add(train_history *history, const wn_epoch_report *report)
+{
+    wn_epoch_report *epoch = realloc(history->epoch, (history->count + 1) * sizeof *epoch);
+    if (!epoch)
+        return; /* the report lacks a point; nothing else depends on it */
+    history->epoch = epoch;
+    epoch[history->count++] = *report;
+}
+
+void train_history_free(train_history *history)
+{
+    free(history->epoch);
+    *history = (train_history){0};
+}
+
+winnow_status train_write_reference_outputs(const char *folder, const float *mean, int size,
+                                            winnow_error *error)
+{
+    char path[4096];
+    if (mkdir(folder, 0777) && errno != EEXIST)
+        return wn_fail(error, WINNOW_ERROR_IO, -1, "%s: cannot be made: %s", folder, strerror(errno));
+    if ((size_t)snprintf(path, sizeof path, "%s/mean_embedding.txt", folder) >= sizeof path)
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1, "%s: the name is too long", folder);
+    char *text = malloc((size_t)size * 32);
+    if (!text)
+        return wn_fail_memory(error);
+    size_t length = 0;
+    for (int i = 0; i < size; i++)
+        length += (size_t)sprintf(text + length, "%.18e\n", (double)mean[i]);
+    winnow_status status = wn_write_file_atomic(path, text, length, error);
+    free(text);
+    return status;
+}
+
+/* ---- measures of the gate on photos that it did not see ---- */
+
+typedef struct measured {
+    size_t normals, abnormals, rejected, accepted;
+    wn_interval reject_interval, accept_interval;
+} measured;
+
+static measured measure(const train_outcome *outcome)
+{
+    const wn_gate_file *gate = outcome->gate;
+    measured m = {0};
+    for (int i = 0; i < outcome->fit->count; i++) {
+        const bool accept = outcome->fit->score[i] >= gate->calibration.threshold;
+        if (outcome->photo[outcome->fit->row[i]].normal) {
+            m.normals++;
+            m.rejected += !accept;
+        } else {
+            m.abnormals++;
+            m.accepted += accept;
+        }
+    }
+    m.reject_interval = wn_rate_interval(m.rejected, m.normals, 0.95);
+    m.accept_interval = wn_rate_interval(m.accepted, m.abnormals, 0.95);
+    return m;
+}
+
+static double share(size_t part, size_t whole)
+{
+    return whole ? (double)part / (double)whole : NAN;
+}
+
+/* "mean over new sources", or what else the promise is about. */
+static const char *scope(const wn_gate_file *gate)
+{
+    if (gate->calibration.over_groups)
+        return "each source scored by a gate made of the others: holds for new sources like these";
+    switch (gate->source) {
+    case WN_CALIBRATED_BY_SOURCE:
+        return "each source scored by a gate made of the others";
+    case WN_CALIBRATED_BY_BLOCK:
+        return "photos of one or two sources: holds for these cameras and places only";
+    default:
+        return "held-out photos: holds for photos like these";
+    }
+}
+
+/* ---- the summary ---- */
+
+static void show_text(const train_outcome *outcome, const measured *m)
+{
+    const wn_gate_file *gate = outcome->gate;
+    char spec[WN_SPEC_TEXT];
+    wn_spec_format(&gate->spec, spec);
+    printf("scorer       %s%s\n", spec, outcome->fit->candidates > 1 ? " (chosen by validation)" : "");
+    if (m->abnormals)
+        printf("validation   AUROC %.4f, FPR at 95%% TPR %.2f%%\n", outcome->fit->auroc,
+               100 * outcome->fit->fpr_at_95_tpr);
+    printf("calibration  %d normals of %d source%s; threshold %.6g for %.3g%% false rejects",
+           gate->calibration.count, gate->calibration.groups, gate->calibration.groups == 1 ? "" : "s",
+           (double)gate->calibration.threshold, 100 * gate->calibration.promise.false_reject);
+    if (gate->calibration.promise.confidence > 0)
+        printf(" with %.3g%% confidence", 100 * gate->calibration.promise.confidence);
+    printf("\n             %s\n", scope(gate));
+    printf("at it        %zu of %zu held-out normals rejected (%.1f%%)", m->rejected, m->normals,
+           100 * share(m->rejected, m->normals));
+    if (m->abnormals)
+        printf(", %zu of %zu abnormals accepted (%.2f%%)", m->accepted, m->abnormals,
+               100 * share(m->accepted, m->abnormals));
+    printf("\ngate         %s\n", outcome->request->output);
+    if (outcome->request->report[0])
+        printf("report       %s\n", outcome->request->report);
+}
+
+static int show_json(const train_outcome *outcome, const measured *m)
+{
+    const wn_gate_file *gate = outcome->gate;
+    char spec[WN_SPEC_TEXT];
+    wn_spec_format(&gate->spec, spec);
+    return output_json(
+        json_pack("{s:i, s:i, s:o, s:o, s:o, s:s, s:i, s:s, s:o, s:o, s:o, s:o}", "epochs",
+                  outcome->trained->epochs, "best_epoch", outcome->trained->best_epoch, "auroc",
+                  output_real(outcome->fit->auroc), "fpr_at_95_tpr", output_real(outcome->fit->fpr_at_95_tpr),
+                  "images_per_second", output_real(outcome->images_per_second), "gate",
+                  outcome->request->output, "calibration_count", gate->calibration.count, "scorer", spec,
+                  "threshold", output_real((double)gate->calibration.threshold), "false_reject_rate",
+                  output_real(share(m->rejected, m->normals)), "abnormal_accept_rate",
+                  output_real(share(m->accepted, m->abnormals)), "seconds", output_real(outcome->seconds)));
+}
+
+/* ---- the report ---- */
+
+static winnow_status write_report(const train_outcome *outcome, const measured *m, winnow_error *error)
+{
+    const wn_gate_file *gate = outcome->gate;
+    const int count = outcome->fit->count;
+    report_photo *photo = calloc((size_t)count + 1, sizeof *photo);
+    report_epoch *epoch = calloc(outcome->history->count + 1, sizeof *epoch);
+    if (!photo || !epoch) {
+        free(photo);
+        free(epoch);
+        return wn_fail_memory(error);
+    }
+    for (int i = 0; i < count; i++) {
+        const train_sample *sample = &outcome->photo[outcome->fit->row[i]];
+        const float score = outcome->fit->score[i];
+        photo[i] = (report_photo){sample->path,
+                                  sample->source,
+                                  sample->normal,
+                                  score,
+                                  wn_calibration_p_value(&gate->calibration, score),
+                                  wn_calibration_verdict(&gate->calibration, score)};
+    }
+    for (size_t i = 0; i < outcome->history->count; i++) {
+        const wn_epoch_report *from = &outcome->history->epoch[i];
+        epoch[i] = (report_epoch){from->epoch, from->loss, from->normal_similarity, from->abnormal_similarity,
+                                  from->auroc};
+    }
+    char normals[64], promise[64], seconds[32], spec[WN_SPEC_TEXT];
+    wn_spec_format(&gate->spec, spec);
+    snprintf(normals, sizeof normals, "%d photos, %d source%s", gate->calibration.count,
+             gate->calibration.groups, gate->calibration.groups == 1 ? "" : "s");
+    snprintf(promise, sizeof promise, "at most %.3g%% of normals rejected%s",
+             100 * gate->calibration.promise.false_reject,
+             gate->calibration.promise.confidence > 0 ? ", at the asked confidence" : ", on average");
+    snprintf(seconds, sizeof seconds, "%.1f s", outcome->seconds);
+    const report_fact calibration[] = {
+        {"scorer", spec}, {"calibrated on", normals}, {"promise", promise}, {"rests on", scope(gate)}, {0}};
+    const report_fact provenance[] = {{"command", outcome->request->command},
+                                      {"backbone", wn_gate_file_get(gate, "winnow.backbone")},
+                                      {"settings", wn_gate_file_get(gate, "winnow.settings")},
+                                      {"time", seconds},
+                                      {"made", wn_gate_file_get(gate, "winnow.created")},
+                                      {"winnow", WINNOW_VERSION},
+                                      {0}};
+    const char *slash = strrchr(outcome->request->output, '/');
+    const report_page page = {
+        .title = slash ? slash + 1 : outcome->request->output,
+        .photo = photo,
+        .photo_count = (size_t)count,
+        .feature = outcome->feature,
+        .feature_size = outcome->feature_size,
+        .auroc = outcome->fit->auroc,
+        .fpr_at_95_tpr = outcome->fit->fpr_at_95_tpr,
+        .false_reject = {share(m->rejected, m->normals), m->reject_interval.low, m->reject_interval.high},
+        .abnormal_accept = {share(m->accepted, m->abnormals), m->accept_interval.low,
+                            m->accept_interval.high},
+        .asked_false_reject = gate->calibration.promise.false_reject,
+        .threshold = gate->calibration.threshold,
+        .score_name = "similarity",
+        .epoch = epoch,
+        .epoch_count = outcome->history->count,
+        .calibration = calibration,
+        .provenance = provenance};
+    winnow_status status = report_write(&page, outcome->request->report, error);
+    free(photo);
+    free(epoch);
+    return status;
+}
+
+int train_show(const train_outcome *outcome)
+{
+    const measured m = measure(outcome);
+    if (outcome->request->report[0]) {
+        winnow_error error;
+        if (write_report(outcome, &m, &error))
+            return output_failure(&error);
+    }
+    if (outcome->request->json)
+        return show_json(outcome, &m);
+    show_text(outcome, &m);
+    return STATUS_DONE;
+}

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `winnow train`: from photos to a gate. Two ways lead there.
+ *
+ * A frozen backbone: the features of all photos are computed once, the embedding is trained on them, and
+ * scorers are fitted to the features. Those have learned nothing from these photos, so each source can be
+ * scored by a gate made of the others: that is what calibration rests on.
+ *
+ * Everything learns: the network is trained on the photos themselves. Its features then know the photos they
+ * learned from, so the scorer is fitted to those, and calibrated on held-out ones. */
+#include "train.h"
+
+#include "../src/runtime/gate_file.h"
+#include "../src/train/backbone.h"
+#include "../src/train/engine_head.h"
+#include "../src/train/engine_network.h"
+#include "../src/train/feature_set.h"
+#include "../src/train/gate_fit.h"
+#include "../src/train/pool.h"
+#include "output.h"
+#include "progress.h"
+#include "train_report.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- Ctrl-C ---- */
+
+static volatile sig_atomic_t stop_asked;
+
+static void ask_to_stop(int signal_number)
+{
+    stop_asked = 1;
+    signal(signal_number, SIG_DFL); /* the second one ends at once */
+}
+
+/* ---- the run ---- */
+
+typedef struct run {
+    const train_request *request;
+    train_data data;
+    wn_pool *pool;
+    wn_backbone start; /* the backbone's weights, or random ones */
+    wn_plan *plan;     /* of the weights that the gate will have */
+    wn_feature_set normal, abnormal, valid_normal, valid_abnormal;
+    float *class_vectors; /* (2, embedding) */
+    train_sample *sample; /* of each row of gate.memory, as it was fitted */
+    int samples;
+    float *mean_embedding; /* of the normalised embeddings of all normals */
+    wn_gate_file gate;
+    wn_gate_fit_result fit;
+    wn_trainer_result trained;
+    train_history history;
+    progress bar;
+    long bad, asked;
+    double began, feature_seconds;
+} run;
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void show_epoch(void *context, const wn_epoch_report *report)
+{
+    run *r = context;
+    output_note("epoch%d: %.6f %.6f  auroc %.4f  fpr@95 %.4f  loss %.4f  %.0f images/s%s", report->epoch,
+                report->normal_similarity, report->abnormal_similarity, report->auroc, report->fpr_at_95_tpr,
+                report->loss, report->images_per_second, report->best ? "  *" : "");
+    train_history_add(&r->history, report);
+}
+
+static void show_step(void *context, int epoch, int step, int steps, double loss)
+{
+    (void)loss;
+    run *r = context;
+    progress_update(&r->bar, (long)(epoch - 1) * steps + step);
+}
+
+static void settings(const run *r, char *text)
+{
+    wn_train_recipe_settings(&r->request->recipe, r->request->seed, r->data.hash, text);
+    size_t length = strlen(text);
+    snprintf(text + length, WN_TRAIN_SETTINGS_SIZE - length, "backbone=%s\n",
+             r->request->backbone ? r->start.hash : "none");
+}
+
+static winnow_status run_trainer(run *r, wn_engine *engine, winnow_error *error)
+{
+    const train_request *request = r->request;
+    const wn_train_recipe *recipe = &request->recipe;
+    char fingerprint[WN_TRAIN_SETTINGS_SIZE];
+    settings(r, fingerprint);
+    const wn_trainer_options options = {
+        .epochs = recipe->epochs,
+        .save_interval = recipe->save_interval,
+        .schedule = {recipe->schedule, recipe->learning_rate, lround(recipe->warmup * engine->steps)},
+        .batch = recipe->batch,
+        .checkpoint_path = request->checkpoint[0] ? request->checkpoint : NULL,
+        .log_path = request->log[0] ? request->log : NULL,
+        .fingerprint = fingerprint,
+        .resume = request->resume,
+        .stop = &stop_asked,
+        .report = show_epoch,
+        .progress = show_step,
+        .context = r,
+    };
+    progress_begin(&r->bar, recipe->freeze == WN_FREEZE_BACKBONE ? "head" : "train", "steps",
+                   (long)recipe->epochs * engine->steps);
+    winnow_status status = wn_trainer_run(engine, &options, &r->trained, error);
+    progress_end(&r->bar);
+    return status;
+}
+
+/* ---- features ---- */
+
+static void bad_photo(void *context, size_t index, const char *line)
+{
+    (void)index;
+    run *r = context;
+    r->bad++;
+    output_warning("%s", line);
+}
+
+static void photo_done(void *context, size_t done, size_t count)
+{
+    (void)count;
+    run *r = context;
+    progress_update(&r->bar, (long)done);
+}
+
+static winnow_status compute(run *r, const char *label, const train_photos *photos, wn_feature_set *set,
+                             winnow_error *error)
+{
+    const wn_feature_options options = {.network = &r->start.network,
+                                        .plan = r->plan,
+                                        .preprocess = &r->gate.preprocess,
+                                        .pool = r->pool,
+                                        .bad = bad_photo,
+                                        .progress = photo_done,
+                                        .context = r,
+                                        .stop = &stop_asked};
+    progress_begin(&r->bar, label, "photos", (long)photos->count);
+    const double start = seconds_now();
+    winnow_status status = wn_features_compute(&options, photos->path, photos->count, set, error);
+    r->feature_seconds += seconds_now() - start;
+    progress_end(&r->bar);
+    r->asked += (long)photos->count;
+    if (!status && (double)r->bad > r->request->max_bad * (double)r->asked)
+        status = wn_fail(
+            error, WINNOW_ERROR_DATA, -1,
+            "%ld of %ld photos cannot be read, more than --max-bad %g%%: mend or remove them, or raise it",
+            r->bad, r->asked, 100 * r->request->max_bad);
+    return status;
+}
+
+static winnow_status compute_all(run *r, winnow_error *error)
+{
+    winnow_status status;
+    if ((status = compute(r, "features of the normals", &r->data.normal, &r->normal, error)) ||
+        (status = compute(r, "features of the abnormals", &r->data.abnormal, &r->abnormal, error)) ||
+        (status = compute(r, "features of held-out normals", &r->data.valid_normal, &r->valid_normal, error)))
+        return status;
+    return compute(r, "features of held-out abnormals", &r->data.valid_abnormal, &r->valid_abnormal, error);
+}
+
+/* ---- the two ways ---- */
+
+static winnow_status new_class_vectors(run *r, winnow_error *error)
+{
+    const int size = r->start.network.embedding;
+    r->class_vectors = malloc(2 * (size_t)size * sizeof(float));
+    if (!r->class_vectors)
+        return wn_fail_memory(error);
+    wn_class_vectors_initialise(2, size, r->request->seed, r->class_vectors);
+    return WINNOW_OK;
+}
+
+static winnow_status train_head(run *r, winnow_error *error)
+{
+    const wn_network *network = &r->start.network;
+    winnow_status status = wn_plan_create(network, &r->start.params, WN_PRECISION_FP32, &r->plan, error);
+    if (!status)
+        status = compute_all(r, error);
+    if (status || !r->abnormal.count || !r->valid_abnormal.count || !r->valid_normal.count)
+        return status; /* without abnormals there is nothing to train an embedding against */
+    const wn_head_data data = {
+        network->features,          r->normal.features,         r->abnormal.features,
+        (int)r->normal.count,       (int)r->abnormal.count,     r->valid_normal.features,
+        r->valid_abnormal.features, (int)r->valid_normal.count, (int)r->valid_abnormal.count,
+    };
+    wn_engine *engine = NULL;
+    status = wn_engine_head_create(&r->request->recipe, r->request->seed, &data, r->pool,
+                                   r->start.params.data + network->embedding_weight,
+                                   r->start.params.data + network->embedding_bias, r->class_vectors, &engine,
+                                   error);
+    if (!status)
+        status = run_trainer(r, engine, error);
+    wn_engine_head_free(engine);
+    r->gate.has_embedding = !status;
+    return status;
+}
+
+static winnow_status train_network(run *r, winnow_error *error)
+{
+    const train_request *request = r->request;
+    const wn_network_data data = {
+        .normal = r->data.normal.path,
+        .abnormal = r->data.abnormal.path,
+        .valid_normal = r->data.valid_normal.path,
+        .valid_abnormal = r->data.valid_abnormal.path,
+        .normals = (int)r->data.normal.count,
+        .abnormals = (int)r->data.abnormal.count,
+        .valid_normals = (int)r->data.valid_normal.count,
+        .valid_abnormals = (int)r->data.valid_abnormal.count,
+        .cache_mb = request->cache_mb,
+        .threads = request->threads,
+        .max_bad = request->max_bad,
+        .bad = bad_photo,
+        .context = r,
+    };
+    wn_engine *engine = NULL;
+    winnow_status status =
+        wn_engine_network_create(&request->recipe, request->seed, &r->start.network, &r->gate.preprocess,
+                                 &data, r->pool, &r->start.params, r->class_vectors, &engine, error);
+    if (!status)
+        status = run_trainer(r, engine, error);
+    wn_engine_network_free(engine);
+    if (status || r->trained.stopped)
+        return status;
+    r->gate.has_embedding = true;
+    status = wn_plan_create(&r->start.network, &r->start.params, WN_PRECISION_FP32, &r->plan, error);
+    return status ? status : compute_all(r, error);
+}
+
+static winnow_status prepare(run *r, winnow_error *error)
+{
+    const train_request *request = r->request;
+    const wn_train_recipe *recipe = &request->recipe;
+    winnow_status status;
+    if (request->backbone) {
+        status = wn_backbone_load(request->backbone, recipe->input, recipe->embedding, request->seed,
+                                  &r->start, error);
+        if (status)
+            return status;
+        r->gate.preprocess = r->start.preprocess;
+        r->gate.preprocess.fit = recipe->preprocess.fit;
+        output_note("backbone %s at %dx%d%s (%s)", r->start.name, recipe->input, recipe->input,
+                    recipe->freeze == WN_FREEZE_BACKBONE ? ", frozen" : "", request->backbone);
+    } else {
+        status = wn_network_create(recipe->architecture, (float)recipe->width, recipe->input,
+                                   recipe->embedding, &r->start.network, error);
+        if (!status)
+            status = wn_params_create(&r->start.network, &r->start.params, error);
+        if (status)
+            return status;
+        wn_params_initialise(&r->start.network, request->seed, &r->start.params);
+        r->gate.preprocess = recipe->preprocess;
+        output_warning("training from random weights: such gates know little of other people's cameras; a "
+                       "pretrained backbone is far "
+                       "better (run `make backbone`, or give --backbone FILE)");
+    }
+    r->pool = wn_pool_create(request->threads);
+    return r->pool ? new_class_vectors(r, error) : wn_fail_memory(error);
+}
+
+/* ---- from features to a gate ---- */
+
+/* Adds a normalised embedding to the mean of the normals'. */
+static void add_to_mean(run *r, const float *embedding)
+{
+    const int size = r->start.network.embedding;
+    double length = 0;
+    for (int i = 0; i < size; i++)
+        length += (double)embedding[i] * embedding[i];
+    const double scale = 1 / fmax(sqrt(length), 1e-12) / (double)(r->normal.count + r->valid_normal.count);
+    for (int i = 0; i < size; i++)
+        r->mean_embedding[i] += (float)(scale * embedding[i]);
+}
+
+static winnow_status add_sample(run *r, const wn_feature_set *set, size_t i, const char *path,
+                                const char *source, bool normal, float *embedding, winnow_error *error)
+{
+    const float *features = set->features + i * (size_t)set->features_size;
+    if (r->gate.has_embedding) {
+        wn_head_apply(&r->start.network, &r->start.params, features, embedding);
+        if (normal)
+            add_to_mean(r, embedding);
+    }
+    const float *feature[WN_FEATURES] = {[WN_BOTTLENECK] = set->bottleneck + i * (size_t)set->bottleneck_size,
+                                         [WN_POOLED] = features,
+                                         [WN_EMBEDDING] = r->gate.has_embedding ? embedding : NULL};
+    const int group = wn_gate_file_group(&r->gate, source);
+    if (group < 0)
+        return wn_fail(error, WINNOW_ERROR_DATA, -1, "the photos come from more than %d sources",
+                       WN_MAX_GROUPS);
+    r->sample[r->samples++] = (train_sample){path, source, normal};
+    return wn_samples_add(&r->gate.memory, feature, normal ? 1 : WN_ABNORMAL, group, error);
+}
+
+static winnow_status add_samples(run *r, const wn_feature_set *set, const train_photos *photos, bool normal,
+                                 winnow_error *error)
+{
+    float *embedding = malloc((size_t)r->start.network.embedding * sizeof(float));
+    winnow_status status = embedding ? WINNOW_OK : wn_fail_memory(error);
+    for (size_t i = 0; i < set->count && !status; i++) {
+        const size_t index = set->index[i];
+        status = add_sample(r, set, i, photos->path[index], photos->source[index], normal, embedding, error);
+    }
+    free(embedding);
+    return status;
+}
+
+static winnow_status fit_gate(run *r, winnow_error *error)
+{
+    int dim[WN_FEATURES];
+    r->gate.network = r->start.network;
+    wn_gate_file_dims(&r->gate, dim);
+    wn_samples_init(&r->gate.memory, dim);
+    const size_t all = r->normal.count + r->abnormal.count + r->valid_normal.count + r->valid_abnormal.count;
+    r->sample = malloc((all + 1) * sizeof *r->sample);
+    r->mean_embedding = calloc((size_t)r->start.network.embedding, sizeof(float));
+    if (!r->sample || !r->mean_embedding)
+        return wn_fail_memory(error);
+    winnow_status status;
+    if ((status = add_samples(r, &r->normal, &r->data.normal, true, error)) ||
+        (status = add_samples(r, &r->abnormal, &r->data.abnormal, false, error)))
+        return status;
+    const int held_out = r->gate.memory.count;
+    if ((status = add_samples(r, &r->valid_normal, &r->data.valid_normal, true, error)) ||
+        (status = add_samples(r, &r->valid_abnormal, &r->data.valid_abnormal, false, error)))
+        return status;
+    const wn_gate_fit_options options = {
+        .scorer = r->request->scorer,
+        .promise = r->request->promise,
+        .held_out = held_out,
+        .learned_features = r->request->recipe.freeze == WN_FREEZE_NONE,
+        .own_validation = r->data.own_validation,
+        .classes = {r->gate.has_embedding ? 2 : 0, r->start.network.embedding, r->class_vectors}};
+    return wn_gate_fit(&options, &r->gate, &r->fit, error);
+}
+
+static winnow_status set_provenance(run *r, winnow_error *error)
+{
+    char text[WN_TRAIN_SETTINGS_SIZE], now[32];
+    time_t clock = time(NULL);
+    struct tm utc;
+    strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&clock, &utc));
+    settings(r, text);
+    for (char *c = text; *c; c++)
+        if (*c == '\n')
+            *c = c[1] ? ' ' : 0;
+    char seconds[32];
+    snprintf(seconds, sizeof seconds, "%.1f", seconds_now() - r->began);
+    winnow_status status;
+    if ((status = wn_gate_file_set(&r->gate, "winnow.command", r->request->command, error)) ||
+        (status = wn_gate_file_set(&r->gate, "winnow.settings", text, error)) ||
+        (status = wn_gate_file_set(&r->gate, "winnow.created", now, error)) ||
+        (status = wn_gate_file_set(&r->gate, "winnow.seconds", seconds, error)) ||
+        (status = wn_gate_file_set(&r->gate, "winnow.version", WINNOW_VERSION, error)))
+        return status;
+    return wn_gate_file_set(&r->gate, "winnow.backbone", r->request->backbone ? r->start.name : "none",
+                            error);
+}
+
+static winnow_status make_gate(run *r, winnow_error *error)
+{
+    winnow_status status = fit_gate(r, error);
+    if (!status)
+        status = set_provenance(r, error);
+    if (status)
+        return status;
+    /* The file takes what it stores; the run keeps nothing of it. */
+    r->gate.params = r->start.params;
+    r->start.params = (wn_params){0};
+    if (r->gate.has_embedding) {
+        r->gate.classes = (wn_class_vectors){2, r->gate.network.embedding, r->class_vectors};
+        r->gate.class_scale = (float)r->request->recipe.scale;
+        r->class_vectors = NULL;
+    }
+    status = wn_gate_file_write(&r->gate, r->request->output, error);
+    if (!status && r->request->reference_outputs)
+        status = train_write_reference_outputs(r->request->reference_outputs, r->mean_embedding,
+                                               r->gate.network.embedding, error);
+    return status;
+}
+
+static void release(run *r)
+{
+    wn_feature_set_free(&r->normal);
+    wn_feature_set_free(&r->abnormal);
+    wn_feature_set_free(&r->valid_normal);
+    wn_feature_set_free(&r->valid_abnormal);
+    wn_plan_free(r->plan);
+    wn_gate_file_free(&r->gate);
+    wn_gate_fit_result_free(&r->fit);
+    wn_backbone_free(&r->start);
+    wn_pool_free(r->pool);
+    free(r->class_vectors);
+    free(r->sample);
+    free(r->mean_embedding);
+    train_history_free(&r->history);
+    train_data_free(&r->data);
+}
+
+/* The features of the photos that were scored, for the map; NULL where memory is short. */
+static float *map_features(const run *r, int *size)
+{
+    const wn_feature_set *sets[] = {&r->normal, &r->abnormal, &r->valid_normal, &r->valid_abnormal};
+    *size = r->start.network.bottleneck;
+    const size_t row_size = (size_t)*size;
+    float *feature = malloc(((size_t)r->fit.count + 1) * row_size * sizeof *feature);
+    size_t begin = 0, done = 0;
+    for (int s = 0; feature && s < 4; begin += sets[s++]->count)
+        while (done < (size_t)r->fit.count && (size_t)r->fit.row[done] < begin + sets[s]->count) {
+            memcpy(feature + done * row_size,
+                   sets[s]->bottleneck + ((size_t)r->fit.row[done] - begin) * row_size,
+                   row_size * sizeof *feature);
+            done++;
+        }
+    return feature;
+}
+
+static int show(const run *r)
+{
+    int feature_size;
+    float *feature = map_features(r, &feature_size);
+    const train_outcome outcome = {.request = r->request,
+                                   .gate = &r->gate,
+                                   .fit = &r->fit,
+                                   .photo = r->sample,
+                                   .feature = feature,
+                                   .feature_size = feature_size,
+                                   .trained = &r->trained,
+                                   .history = &r->history,
+                                   .seconds = seconds_now() - r->began,
+                                   .images_per_second =
+                                       r->request->recipe.freeze == WN_FREEZE_NONE
+                                           ? r->trained.images_per_second
+                                           : (double)r->asked / fmax(r->feature_seconds, 1e-9)};
+    int status = train_show(&outcome);
+    free(feature);
+    return status;
+}
+
+int train_run(const train_request *request)
+{
+    winnow_error error;
+    run r = {.request = request, .began = seconds_now()};
+    int result = train_data_read(request, &r.data);
+    if (result >= 0)
+        return result;
+    signal(SIGINT, ask_to_stop);
+    signal(SIGTERM, ask_to_stop);
+    winnow_status status = prepare(&r, &error);
+    if (!status)
+        status =
+            request->recipe.freeze == WN_FREEZE_BACKBONE ? train_head(&r, &error) : train_network(&r, &error);
+    if (!status && r.trained.stopped) {
+        output_note("stopped after %d epochs; go on with the same command and --resume", r.trained.epochs);
+        release(&r);
+        return STATUS_DONE;
+    }
+    if (!status)
+        status = make_gate(&r, &error);
+    result = status ? output_failure(&error) : show(&r);
+    release(&r);
+    return result;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A gate at work: the file becomes a plan, a scorer and a calibration, which never change again; a session
+ * holds the memory of one thread. A picture goes through preprocess.c, plan.c, scorer.c and calibrate.c, in
+ * this order. */
+#include "gate_file.h"
+#include "plan.h"
+#include "vector.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct winnow_gate {
+    wn_gate_file file; /* without the weights and the memory of photos: the plan has its own copy */
+    wn_plan *plan;
+    wn_feature
+        embed; /* what winnow_embed gives: the trained embedding, or the feature that is scored first */
+    int dim[WN_FEATURES];
+};
+
+struct winnow_session {
+    const winnow_gate *gate;
+    void *memory;                /* of all below, in one block */
+    uint8_t *rgb;                /* (size, size, 3) */
+    float *input;                /* (size, size, 3) */
+    float *feature[WN_FEATURES]; /* of the last picture, L2-normalised */
+    float *scorer_scratch;
+    void *plan_scratch;
+    void *preprocess_scratch;
+    size_t preprocess_scratch_size;
+};
+
+enum { LARGEST_SIDE = 65535 };
+
+/* ---- gates ---- */
+
+const char *winnow_version(void)
+{
+    return WINNOW_VERSION;
+}
+
+const char *winnow_verdict_name(winnow_verdict verdict)
+{
+    static const char *const names[] = {"normal", "unsure", "abnormal"};
+    return (unsigned)verdict < 3 ? names[verdict] : "?";
+}
+
+/* Takes over *file, and frees it on failure. */
+static winnow_status create(wn_gate_file *file, winnow_gate **out, winnow_error *error)
+{
+    winnow_gate *gate = calloc(1, sizeof *gate);
+    if (!gate) {
+        wn_gate_file_free(file);
+        return wn_fail_memory(error);
+    }
+    gate->file = *file;
+    winnow_status status =
+        wn_plan_create(&gate->file.network, &gate->file.params, WN_PRECISION_FP32, &gate->plan, error);
+    if (status) {
+        winnow_gate_free(gate);
+        return status;
+    }
+    wn_params_free(&gate->file.params);
+    gate->dim[WN_BOTTLENECK] = gate->file.network.bottleneck;
+    gate->dim[WN_POOLED] = gate->file.network.features;
+    gate->dim[WN_EMBEDDING] = gate->file.network.embedding;
+    gate->embed = gate->file.has_embedding               ? WN_EMBEDDING
+                  : gate->file.scorer.dim[WN_BOTTLENECK] ? WN_BOTTLENECK
+                                                         : WN_POOLED;
+    *out = gate;
+    return WINNOW_OK;
+}
+
+winnow_status winnow_gate_open(const char *path, winnow_gate **gate, winnow_error *error)
+{
+    if (!path || !gate)
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1, "winnow_gate_open: path and gate must not be NULL");
+    wn_gate_file file;
+    winnow_status status = wn_gate_file_read(path, false, &file, error);
+    return status ? status : create(&file, gate, error);
+}
+
+winnow_status winnow_gate_open_memory(const void *bytes, size_t size, winnow_gate **gate, winnow_error *error)
+{
+    if (!bytes || !gate)
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
+                       "winnow_gate_open_memory: bytes and gate must not be NULL");
+    wn_gate_file file;
+    winnow_status status = wn_gate_file_parse(bytes, size, false, &file, error);
+    return status ? status : create(&file, gate, error);
+}
+
+void winnow_gate_free(winnow_gate *gate)
+{
+    if (!gate)
+        return;
+    wn_plan_free(gate->plan);
+    wn_gate_file_free(&gate->file);
+    free(gate);
+}
+
+const char *winnow_gate_metadata(const winnow_gate *gate, const char *key)
+{
+    return gate && key ? wn_gate_file_get(&gate->file, key) : NULL;
+}
+
+int winnow_gate_embedding_size(const winnow_gate *gate)
+{
+    return gate ? gate->dim[gate->embed] : 0;
+}
+
+int winnow_gate_class_count(const winnow_gate *gate)
+{
+    return gate ? gate->file.class_count : 0;
+}
+
+const char *winnow_gate_class_name(const winnow_gate *gate, int index)
+{
+    return gate && index >= 0 && index < gate->file.class_count ? gate->file.class_name[index] : NULL;
+}
+
+float winnow_gate_threshold(const winnow_gate *gate)
+{
+    return gate ? gate->file.calibration.threshold : 0;
+}
+
+float winnow_gate_false_reject(const winnow_gate *gate)
+{
+    return gate ? (float)gate->file.calibration.promise.false_reject : 0;
+}
+
+/* ---- sessions ---- */
+
+static size_t rounded(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+/* Hands out 64-byte aligned pieces of a block; with a NULL base it only counts. */
+static void *take(char *base, size_t *used, size_t bytes)
+{
+    void *piece = base ? base + *used : NULL;
+    *used += rounded(bytes);
+    return piece;
+}
+
+static size_t lay_out(winnow_session *session, char *base)
+{
+    const winnow_gate *gate = session->gate;
+    const size_t values = (size_t)gate->file.preprocess.size * (size_t)gate->file.preprocess.size * 3;
+    size_t used = 0;
+    session->rgb = take(base, &used, values);
+    session->input = take(base, &used, values * sizeof(float));
+    for (int f = 0; f < WN_FEATURES; f++)
+        session->feature[f] = take(base, &used, (size_t)gate->dim[f] * sizeof(float));
+    session->scorer_scratch =
+        take(base, &used, (size_t)wn_scorer_scratch(&gate->file.scorer) * sizeof(float));
+    session->plan_scratch = take(base, &used, wn_plan_scratch(gate->plan, 1));
+    session->preprocess_scratch_size =
+        wn_preprocess_scratch(&gate->file.preprocess, LARGEST_SIDE, LARGEST_SIDE);
+    session->preprocess_scratch = take(
+        base, &used, session->preprocess_scratch_size); /* last: its end is touched by huge pictures alone */
+    return used;
+}
+
+winnow_status winnow_session_create(const winnow_gate *gate, winnow_session **out, winnow_error *error)
+{
+    if (!gate || !out)
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
+                       "winnow_session_create: gate and session must not be NULL");
+    winnow_session *session = calloc(1, sizeof *session);
+    if (!session)
+        return wn_fail_memory(error);
+    session->gate = gate;
+    session->memory = aligned_alloc(64, lay_out(session, NULL));
+    if (!session->memory) {
+        free(session);
+        return wn_fail_memory(error);
+    }
+    lay_out(session, session->memory);
+    *out = session;
+    return WINNOW_OK;
+}
+
+void winnow_session_free(winnow_session *session)
+{
+    if (!session)
+        return;
+    free(session->memory);
+    free(session);
+}
+
+/* ---- pictures ---- */
+
+/* One forward pass: fills session->feature. */
+static winnow_status look(winnow_session *session, const winnow_image *image, winnow_error *error)
+{
+    const winnow_gate *gate = session->gate;
+    winnow_status status =
+        wn_preprocess_bytes(&gate->file.preprocess, image, session->rgb, session->preprocess_scratch,
+                            session->preprocess_scratch_size, error);
+    if (status)
+        return status;
+    wn_preprocess_normalise(&gate->file.preprocess, session->rgb, session->input);
+    const wn_outputs outputs = {.bottleneck = session->feature[WN_BOTTLENECK],
+                                .features = session->feature[WN_POOLED],
+                                .embedding =
+                                    gate->file.has_embedding ? session->feature[WN_EMBEDDING] : NULL};
+    wn_plan_run(gate->plan, 1, session->input, &outputs, session->plan_scratch);
+    for (int f = 0; f < WN_FEATURES; f++)
+        if (f != WN_EMBEDDING || gate->file.has_embedding)
+            wn_normalise(session->feature[f], gate->dim[f]);
+    return WINNOW_OK;
+}
+
+/* The most probable class: softmax over the scaled cosines with the class vectors. */
+static void classify(const winnow_session *session, winnow_result *result)
+{
+    const wn_gate_file *file = &session->gate->file;
+    const int size = file->classes.cols;
+    float best = -INFINITY;
+    double sum = 0;
+    for (int c = 0; c < file->class_count; c++) {
+        const float *vector = file->classes.data + (size_t)(c + 1) * (size_t)size;
+        const float length = sqrtf(wn_dot(vector, vector, size));
+        const float logit = file->class_scale * wn_dot(vector, session->feature[WN_EMBEDDING], size) /
+                            (length > 0 ? length : 1);
+        if (logit > best) {
+            sum *= exp((double)best - (double)logit);
+            best = logit;
+            result->class_index = c;
+        }
+        sum += exp((double)logit - (double)best);
+    }
+    result->class_probability = (float)(1 / sum);
+}
+
+winnow_status winnow_score(winnow_session *session, const winnow_image *image, winnow_result *result,
+                           winnow_error *error)
+{
+    if (!session || !image || !result)
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
+                       "winnow_score: session, image and result must not be NULL");
+    winnow_status status = look(session, image, error);
+    if (status)
+        return status;
+    const wn_gate_file *file = &session->gate->file;
+    const float *const feature[WN_FEATURES] = {session->feature[0], session->feature[1], session->feature[2]};
+    const float score = wn_scorer_score(&file->scorer, feature, session->scorer_scratch);
+    *result = (winnow_result){.verdict = wn_calibration_verdict(&file->calibration, score),
+                              .p_value = wn_calibration_p_value(&file->calibration, score),
+                              .similarity = score,
+                              .class_index = -1};
+    if (file->class_count)
+        classify(session, result);
+    return WINNOW_OK;
+}
+
+winnow_status winnow_embed(winnow_session *session, const winnow_image *image, float *embedding,
+                           winnow_error *error)
+{
+    if (!session || !image || !embedding)
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
+                       "winnow_embed: session, image and embedding must not be NULL");
+    winnow_status status = look(session, image, error);
+    if (!status)
+        memcpy(embedding, session->feature[session->gate->embed],
+               (size_t)session->gate->dim[session->gate->embed] * sizeof(float));
+    return status;
+}

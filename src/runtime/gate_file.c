@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a gate file says, as a value: its lists, names and lifetime. gate_read.c and gate_write.c are the two
+ * ways between it and bytes. */
+#include "gate_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *wn_calibration_source_name(wn_calibration_source source)
+{
+    static const char *const names[] = {"sources", "blocks", "held-out", "camera"};
+    return (unsigned)source < 3 ? names[source] : "?";
+}
+
+const char *wn_table_name(wn_scorer_kind kind, int t)
+{
+    static const char *const names[WN_SCORER_KINDS][WN_PART_TABLES - 1] = {
+        [WN_COSINE] = {"mean"},
+        [WN_PROTOTYPES] = {"centres"},
+        [WN_KNN] = {"normals"},
+        [WN_KNN_DIFFERENCE] = {"normals", "abnormals"},
+        [WN_MAHALANOBIS] = {"whitening", "offset"},
+        [WN_RELATIVE] = {"whitening", "offset", "background_whitening", "background_offset"},
+        [WN_DISCRIMINANT] = {"direction"},
+        [WN_LOGISTIC] = {"direction"},
+        [WN_ARCFACE] = {"abnormal_class", "normal_classes"},
+    };
+    return t == 0 ? "origin" : names[kind][t - 1];
+}
+
+static void free_strings(char **list, int count)
+{
+    for (int i = 0; i < count; i++)
+        free(list[i]);
+    free(list);
+}
+
+void wn_gate_file_free(wn_gate_file *file)
+{
+    wn_params_free(&file->params);
+    wn_scorer_free(&file->scorer);
+    wn_calibration_free(&file->calibration);
+    wn_samples_free(&file->memory);
+    free(file->classes.data);
+    free_strings(file->group_name, file->groups);
+    free_strings(file->class_name, file->class_count);
+    free_strings(file->metadata, 2 * file->metadata_count);
+    memset(file, 0, sizeof *file);
+}
+
+/* Appends a copy of text to a list. */
+static int append(char ***list, int *count, const char *text)
+{
+    char **longer = realloc(*list, ((size_t)*count + 1) * sizeof **list);
+    if (longer)
+        *list = longer;
+    char *copy = longer ? strdup(text) : NULL;
+    if (copy)
+        longer[(*count)++] = copy;
+    return copy != NULL;
+}
+
+static int find_metadata(const wn_gate_file *file, const char *key)
+{
+    int i = 0;
+    while (i < file->metadata_count && strcmp(file->metadata[2 * i], key) != 0)
+        i++;
+    return i;
+}
+
+const char *wn_gate_file_get(const wn_gate_file *file, const char *key)
+{
+    int at = find_metadata(file, key);
+    return at < file->metadata_count ? file->metadata[2 * at + 1] : NULL;
+}
+
+winnow_status wn_gate_file_set(wn_gate_file *file, const char *key, const char *value, winnow_error *error)
+{
+    int at = find_metadata(file, key);
+    if (at < file->metadata_count) {
+        char *copy = strdup(value);
+        if (!copy)
+            return wn_fail_memory(error);
+        free(file->metadata[2 * at + 1]);
+        file->metadata[2 * at + 1] = copy;
+        return WINNOW_OK;
+    }
+    int strings = 2 * at;
+    if (!append(&file->metadata, &strings, key))
+        return wn_fail_memory(error);
+    if (!append(&file->metadata, &strings, value)) {
+        free(file->metadata[--strings]);
+        return wn_fail_memory(error);
+    }
+    file->metadata_count++;
+    return WINNOW_OK;
+}
+
+int wn_gate_file_group(wn_gate_file *file, const char *name)
+{
+    for (int g = 0; g < file->groups; g++)
+        if (!strcmp(file->group_name[g], name))
+            return g;
+    if (file->groups == WN_MAX_GROUPS || !append(&file->group_name, &file->groups, name))
+        return -1;
+    return file->groups - 1;
+}
+
+winnow_status wn_gate_file_add_class(wn_gate_file *file, const char *name, winnow_error *error)
+{
+    if (file->class_count == WN_MAX_CLASSES)
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1, "a gate tells at most %d classes apart",
+                       WN_MAX_CLASSES);
+    return append(&file->class_name, &file->class_count, name) ? WINNOW_OK : wn_fail_memory(error);
+}
+
+void wn_gate_file_dims(const wn_gate_file *file, int dim[WN_FEATURES])
+{
+    dim[WN_BOTTLENECK] = file->network.bottleneck;
+    dim[WN_POOLED] = file->network.features;
+    dim[WN_EMBEDDING] = file->has_embedding ? file->network.embedding : 0;
+}

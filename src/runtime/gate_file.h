@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Everything that a gate file says (docs/format.md), in memory: what the trainer, `learn` and `calibrate`
+ * build and write, and what a gate is opened from. */
+#ifndef WN_GATE_FILE_H
+#define WN_GATE_FILE_H
+
+#include "calibrate.h"
+#include "network.h"
+#include "preprocess.h"
+#include "safetensors.h"
+#include "scorer.h"
+
+enum { WN_MAX_CLASSES = 256, WN_MEMORY = 2048 };
+
+/* Where the calibration scores come from. */
+typedef enum wn_calibration_source {
+    WN_CALIBRATED_BY_SOURCE, /* each source was scored by a gate made of the others */
+    WN_CALIBRATED_BY_BLOCK,  /* one or two sources: each block of neighbouring photos by a gate of the others
+                              */
+    WN_CALIBRATED_HELD_OUT,  /* photos kept out of training, scored by the gate as it is */
+    WN_CALIBRATED_BY_CAMERA  /* photos of a new camera, scored by the gate as it is (`winnow calibrate`) */
+} wn_calibration_source;
+
+/* "sources", "blocks", "camera". */
+const char *wn_calibration_source_name(wn_calibration_source source);
+
+/* All of it is owned; start from {0} and free with wn_gate_file_free. */
+typedef struct wn_gate_file {
+    wn_network network;
+    wn_params params;
+    bool has_embedding; /* a trained embedding; else the network's is unused, and not stored */
+    wn_preprocess preprocess;
+
+    wn_scorer_spec spec;
+    wn_scorer scorer;
+    wn_calibration calibration;
+    wn_calibration_source source;
+
+    wn_samples memory; /* what `learn` and `calibrate` start from; may be empty */
+    int groups;        /* sources named */
+    char **group_name; /* [groups] */
+
+    wn_class_vectors
+        classes;       /* (1 + class_count or 2, embedding), row 0 abnormal: "arcface.weight"; or none */
+    int class_count;   /* of classes told apart among normals; 0: none */
+    char **class_name; /* [class_count]; class i is row i + 1 */
+    float class_scale; /* logit = scale * cosine; the temperature is in it */
+
+    int metadata_count; /* all "winnow." keys of the file that are not listed in docs/format.md as the above
+                         */
+    char **metadata;    /* [2 * metadata_count]: key, value, key, value ... */
+} wn_gate_file;
+
+void wn_gate_file_free(wn_gate_file *file);
+
+/* Sets a metadata key; the strings are copied. */
+winnow_status wn_gate_file_set(wn_gate_file *file, const char *key, const char *value, winnow_error *error);
+
+/* Value of a metadata key, or NULL. */
+const char *wn_gate_file_get(const wn_gate_file *file, const char *key);
+
+/* Id of the source of that name, which is added where it is new; -1 where there are WN_MAX_GROUPS or memory
+ * runs out. */
+int wn_gate_file_group(wn_gate_file *file, const char *name);
+
+/* Appends a class name. */
+winnow_status wn_gate_file_add_class(wn_gate_file *file, const char *name, winnow_error *error);
+
+/* Lengths of the network's features; 0 for an embedding that is not trained. */
+void wn_gate_file_dims(const wn_gate_file *file, int dim[WN_FEATURES]);
+
+/* Reads and checks everything; nothing of `bytes` is kept. `memory` false leaves file->memory empty (judging
+ * does not need it). On failure *file is empty. */
+winnow_status wn_gate_file_parse(const void *bytes, size_t size, bool memory, wn_gate_file *file,
+                                 winnow_error *error);
+winnow_status wn_gate_file_read(const char *path, bool memory, wn_gate_file *file, winnow_error *error);
+
+/* Writes the whole file, or leaves what was there (see wn_writer_write). */
+winnow_status wn_gate_file_write(const wn_gate_file *file, const char *path, winnow_error *error);
+winnow_status wn_gate_file_write_memory(const wn_gate_file *file, void **bytes, size_t *size,
+                                        winnow_error *error);
+
+/* ---- shared by reader and writer ---- */
+
+/* Name of table t of a part of that kind in "gate.<part>.<name>", NULL where the kind has none. */
+const char *wn_table_name(wn_scorer_kind kind, int t);
+
+#endif

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A gate from bytes that may be anything. The container is checked by the safetensors reader; here every
+ * value is checked before it is used, and every refusal says which one, and where it lies. */
+#include "gate_file.h"
+#include "number.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MEMORY_LIMIT = 1 << 16 };
+
+typedef struct reader {
+    const wn_safetensors *in;
+    wn_gate_file *file;
+    winnow_error *error;
+    winnow_status status;
+} reader;
+
+/* ---- metadata ---- */
+
+static const char *text_of(const reader *r, const char *key)
+{
+    return wn_safetensors_metadata(r->in, key);
+}
+
+static winnow_status need_text(const reader *r, const char *key, const char **text)
+{
+    *text = text_of(r, key);
+    if (*text)
+        return WINNOW_OK;
+    return wn_fail(r->error, WINNOW_ERROR_FORMAT, -1, "the gate's metadata lack '%s': is this a winnow gate?",
+                   key);
+}
+
+static winnow_status bad_value(const reader *r, const char *key, const char *text, const char *expected)
+{
+    return wn_fail(r->error, WINNOW_ERROR_FORMAT, -1, "the gate's '%s' is '%.40s', not %s", key, text,
+                   expected);
+}
+
+static winnow_status need_number(const reader *r, const char *key, double low, double high, double *value)
+{
+    const char *text;
+    char expected[80];
+    winnow_status status = need_text(r, key, &text);
+    if (status)
+        return status;
+    if (wn_parse_number(text, value) && *value >= low && *value <= high)
+        return WINNOW_OK;
+    snprintf(expected, sizeof expected, "a number from %g to %g", low, high);
+    return bad_value(r, key, text, expected);
+}
+
+static winnow_status need_count(const reader *r, const char *key, int low, int high, int *count)
+{
+    double value;
+    winnow_status status = need_number(r, key, low, high, &value);
+    if (!status && value != floor(value))
+        status = bad_value(r, key, text_of(r, key), "a whole number");
+    *count = status ? 0 : (int)value;
+    return status;
+}
+
+/* Index of the value among names (NULL-terminated). */
+static winnow_status need_choice(const reader *r, const char *key, const char *const *names, int *choice)
+{
+    const char *text;
+    char expected[160] = "one of";
+    winnow_status status = need_text(r, key, &text);
+    if (status)
+        return status;
+    for (*choice = 0; names[*choice]; ++*choice) {
+        if (!strcmp(text, names[*choice]))
+            return WINNOW_OK;
+        size_t used = strlen(expected);
+        snprintf(expected + used, sizeof expected - used, " %s", names[*choice]);
+    }
+    return bad_value(r, key, text, expected);
+}
+
+static winnow_status need_three(const reader *r, const char *key, double low, double high, float value[3])
+{
+    const char *text;
+    double three[3];
+    winnow_status status = need_text(r, key, &text);
+    if (status)
+        return status;
+    bool good = wn_parse_numbers(text, 3, three);
+    for (int i = 0; i < 3 && good; i++) {
+        good = three[i] >= low && three[i] <= high;
+        value[i] = (float)three[i];
+    }
+    return good ? WINNOW_OK : bad_value(r, key, text, "three numbers in range");
+}
+
+/* ---- tensors ---- */
+
+/* The tensor, of that type and rank 1 (cols 0) or 2, with 1 to most_rows rows and exactly `cols` columns. */
+static winnow_status need_tensor(const reader *r, const char *name, bool floats, int most_rows, int cols,
+                                 const wn_tensor **tensor)
+{
+    const wn_tensor *found = *tensor = wn_safetensors_find(r->in, name);
+    if (!found)
+        return wn_fail(r->error, WINNOW_ERROR_FORMAT, -1, "the gate lacks the tensor '%s'", name);
+    bool good = found->rank == (cols ? 2 : 1) && found->shape[0] >= 1 &&
+                found->shape[0] <= (uint64_t)most_rows && (!cols || found->shape[1] == (uint64_t)cols);
+    if (!good)
+        return wn_fail(r->error, WINNOW_ERROR_FORMAT, (int64_t)found->offset,
+                       "tensor '%s' has the wrong shape: expected 1 to %d rows of %d", name, most_rows,
+                       cols ? cols : 1);
+    if (floats ? found->dtype != WN_F32 && found->dtype != WN_F16 : found->dtype != WN_I32)
+        return wn_fail(r->error, WINNOW_ERROR_FORMAT, (int64_t)found->offset, "tensor '%s' is not of type %s",
+                       name, floats ? "F32 or F16" : "I32");
+    return WINNOW_OK;
+}
+
+static winnow_status read_table(const reader *r, const char *name, int most_rows, int cols, wn_table *table)
+{
+    const wn_tensor *tensor;
+    winnow_status status = need_tensor(r, name, true, most_rows, cols, &tensor);
+    if (status)
+        return status;
+    size_t count = (size_t)tensor->shape[0] * (size_t)(cols ? cols : 1);
+    *table = (wn_table){(int)tensor->shape[0], cols, malloc(count * sizeof(float))};
+    if (!table->data)
+        return wn_fail_memory(r->error);
+    return wn_safetensors_floats(r->in, name, count, table->data, r->error);
+}
+
+/* ---- the network ---- */
+
+static int read_parameter(const char *name, int rank, const uint64_t *shape, size_t offset, size_t count,
+                          void *context)
+{
+    reader *r = context;
+    float *values = r->file->params.data + offset;
+    if (!r->file->has_embedding && !strncmp(name, "embedding.", 10))
+        return 0;
+    const wn_tensor *tensor = wn_safetensors_find(r->in, name);
+    if (tensor && (tensor->rank != rank || memcmp(tensor->shape, shape, (size_t)rank * sizeof *shape) != 0))
+        return r->status = wn_fail(r->error, WINNOW_ERROR_FORMAT, (int64_t)tensor->offset,
+                                   "tensor '%s' has the wrong shape for this network", name);
+    r->status = wn_safetensors_floats(r->in, name, count, values, r->error);
+    if (r->status || !strstr(name, "running_var"))
+        return r->status;
+    for (size_t i = 0; i < count; i++)
+        if (values[i] < 0)
+            return r->status = wn_fail(r->error, WINNOW_ERROR_FORMAT, (int64_t)tensor->offset,
+                                       "tensor '%s' has a negative variance", name);
+    return 0;
+}
+
+static winnow_status read_network(reader *r)
+{
+    wn_gate_file *file = r->file;
+    const char *architecture;
+    double width;
+    int input, embedding;
+    winnow_status status = need_text(r, "winnow.architecture", &architecture);
+    if (!status)
+        status = need_number(r, "winnow.width", 0.1, 4, &width);
+    if (!status)
+        status = need_count(r, "winnow.input", 1, 4096, &input);
+    if (!status)
+        status = need_count(r, "winnow.embedding", 0, 4096, &embedding);
+    if (status)
+        return status;
+    file->has_embedding = embedding > 0;
+    /* Without a trained embedding the network's is the smallest, zero, and never computed. */
+    status = wn_network_create(architecture, (float)width, input, embedding ? embedding : 8, &file->network,
+                               r->error);
+    if (!status)
+        status = wn_params_create(&file->network, &file->params, r->error);
+    if (!status)
+        status = wn_network_tensors(&file->network, read_parameter, r) ? r->status : WINNOW_OK;
+    return status;
+}
+
+static winnow_status read_preprocess(const reader *r)
+{
+    static const char *const fits[] = {"stretch", "crop", NULL}, *const channels[] = {"RGB", "BGR", NULL},
+                             *const resamples[] = {"triangle", "opencv_bilinear", NULL};
+    wn_preprocess *preprocess = &r->file->preprocess;
+    int fit = 0, resample = 0, bgr = 0;
+    winnow_status status = need_choice(r, "winnow.fit", fits, &fit);
+    if (!status)
+        status = need_choice(r, "winnow.resample", resamples, &resample);
+    if (!status)
+        status = need_choice(r, "winnow.channels", channels, &bgr);
+    if (!status)
+        status = need_three(r, "winnow.mean", -10, 10, preprocess->mean);
+    if (!status)
+        status = need_three(r, "winnow.std", 1e-3, 10, preprocess->std);
+    preprocess->size = r->file->network.input;
+    preprocess->fit = fit ? WN_FIT_CROP : WN_FIT_STRETCH;
+    preprocess->resample = resample ? WN_RESAMPLE_OPENCV_BILINEAR : WN_RESAMPLE_TRIANGLE;
+    preprocess->bgr = bgr;
+    return status;
+}
+
+/* ---- the scorer ---- */
+
+/* Rows that table t (1 and up) of a part may have. */
+static int most_rows(const wn_part *part, int t)
+{
+    switch (part->spec.kind) {
+    case WN_PROTOTYPES:
+        return WN_PROTOTYPE_COUNT;
+    case WN_KNN:
+    case WN_KNN_DIFFERENCE:
+        return WN_CORESET;
+    case WN_MAHALANOBIS:
+    case WN_RELATIVE:
+        return t % 2 ? part->dim : 1;
+    case WN_ARCFACE:
+        return t == 1 ? 1 : WN_MAX_CLASSES;
+    default:
+        return 1;
+    }
+}
+
+static winnow_status read_part(const reader *r, int p, wn_part *part)
+{
+    char name[64];
+    for (int t = part->spec.centred ? 0 : 1; t < WN_PART_TABLES; t++) {
+        const char *table = wn_table_name(part->spec.kind, t);
+        if (!table)
+            break;
+        snprintf(name, sizeof name, "gate.%d.%s", p, table);
+        if (part->spec.kind == WN_KNN_DIFFERENCE && t == 2 && !wn_safetensors_find(r->in, name))
+            break; /* a gate without abnormals */
+        int most = t ? most_rows(part, t) : 1;
+        winnow_status status = read_table(r, name, most, part->dim, &part->table[t]);
+        if (!status && most == part->dim && part->table[t].rows != part->dim)
+            status = wn_fail(r->error, WINNOW_ERROR_FORMAT, -1, "tensor '%s' is not square", name);
+        if (status)
+            return status;
+    }
+    return WINNOW_OK;
+}
+
+static winnow_status read_standard(const reader *r)
+{
+    wn_scorer *scorer = &r->file->scorer;
+    wn_table standard = {0};
+    winnow_status status = read_table(r, "gate.standard", WN_MAX_PARTS, 2, &standard);
+    if (!status && standard.rows != scorer->parts)
+        status = wn_fail(r->error, WINNOW_ERROR_FORMAT, -1,
+                         "tensor 'gate.standard' has %d rows for %d scorers", standard.rows, scorer->parts);
+    for (int p = 0; p < scorer->parts && !status; p++) {
+        scorer->part[p].centre = standard.data[2 * p];
+        scorer->part[p].spread = standard.data[2 * p + 1];
+        if (!(scorer->part[p].spread > 0))
+            status = wn_fail(r->error, WINNOW_ERROR_FORMAT, -1,
+                             "tensor 'gate.standard' has a spread that is not positive");
+    }
+    free(standard.data);
+    return status;
+}
+
+static winnow_status read_scorer(const reader *r)
+{
+    wn_gate_file *file = r->file;
+    const char *text;
+    int dim[WN_FEATURES];
+    winnow_status status = need_text(r, "winnow.scorer", &text);
+    if (!status)
+        status = wn_spec_parse(text, &file->spec, r->error);
+    if (status)
+        return status;
+    wn_gate_file_dims(file, dim);
+    for (int p = 0; p < file->spec.parts && !status; p++) {
+        wn_part *part = &file->scorer.part[p];
+        file->scorer.parts = p + 1;
+        part->spec = file->spec.part[p];
+        for (int f = 0; f < WN_FEATURES; f++)
+            if (part->spec.features >> f & 1) {
+                if (!dim[f])
+                    return wn_fail(r->error, WINNOW_ERROR_FORMAT, -1,
+                                   "the gate scores an embedding that it does not have");
+                file->scorer.dim[f] = dim[f];
+                part->dim += dim[f];
+            }
+        status = read_part(r, p, part);
+    }
+    return status ? status : read_standard(r);
+}
+
+/* ---- calibration ---- */
+
+static winnow_status check_steps(const reader *r, const wn_calibration *calibration)
+{
+    for (int j = 0; j < calibration->knots; j++) {
+        bool rising = !j || (calibration->score[j] >= calibration->score[j - 1] &&
+                             calibration->p[j] >= calibration->p[j - 1]);
+        if (!rising || !(calibration->p[j] > 0 && calibration->p[j] <= 1))
+            return wn_fail(
+                r->error, WINNOW_ERROR_FORMAT, -1,
+                "tensors 'gate.calibration.*' are no p-values at step %d: they must rise from above 0 to 1",
+                j);
+    }
+    if (!(calibration->unsure <= calibration->threshold))
+        return wn_fail(r->error, WINNOW_ERROR_FORMAT, -1, "tensor 'gate.threshold' is not in order");
+    return WINNOW_OK;
+}
+
+static winnow_status read_steps(const reader *r)
+{
+    wn_calibration *calibration = &r->file->calibration;
+    wn_table score = {0}, p = {0}, threshold = {0};
+    winnow_status status = read_table(r, "gate.calibration.score", WN_CALIBRATION_KNOTS, 0, &score);
+    if (!status)
+        status = read_table(r, "gate.calibration.p", WN_CALIBRATION_KNOTS, 0, &p);
+    if (!status)
+        status = read_table(r, "gate.threshold", 2, 0, &threshold);
+    calibration->score = score.data;
+    calibration->p = p.data;
+    calibration->knots = score.rows;
+    if (!status && (p.rows != score.rows || threshold.rows != 2))
+        status = wn_fail(r->error, WINNOW_ERROR_FORMAT, -1,
+                         "tensors 'gate.calibration.*' and 'gate.threshold' do not fit together");
+    if (!status) {
+        calibration->threshold = threshold.data[0];
+        calibration->unsure = threshold.data[1];
+        status = check_steps(r, calibration);
+    }
+    free(threshold.data);
+    return status;
+}
+
+static winnow_status read_calibration(const reader *r)
+{
+    static const char *const promises[] = {"photos", "groups", NULL}, *const sources[] = {"sources", "blocks", "held-out",
+                                                                                          "camera", NULL};
+    wn_calibration *calibration = &r->file->calibration;
+    int over_groups = 0, source = 0;
+    double least_p = 0;
+    winnow_status status =
+        need_number(r, "winnow.false_reject", 1e-9, 0.5, &calibration->promise.false_reject);
+    if (!status)
+        status = need_number(r, "winnow.confidence", 0, 1, &calibration->promise.confidence);
+    if (!status)
+        status = need_count(r, "winnow.calibration.count", 1, 1 << 30, &calibration->count);
+    if (!status)
+        status = need_count(r, "winnow.calibration.groups", 1, WN_MAX_GROUPS, &calibration->groups);
+    if (!status)
+        status = need_choice(r, "winnow.calibration.source", sources, &source);
+    if (!status)
+        status = need_choice(r, "winnow.calibration.promise", promises, &over_groups);
+    if (!status)
+        status = need_number(r, "winnow.calibration.least_p", 1e-12, 1, &least_p);
+    calibration->over_groups = over_groups;
+    calibration->least_p = (float)least_p;
+    r->file->source = (wn_calibration_source)source;
+    return status ? status : read_steps(r);
+}
+
+/* ---- names, classes, memory ---- */
+
+static winnow_status read_names(const reader *r, const char *what, int count, bool classes)
+{
+    char key[64];
+    for (int i = 0; i < count; i++) {
+        const char *name;
+        snprintf(key, sizeof key, "winnow.%s.%d", what, i);
+        winnow_status status = need_text(r, key, &name);
+        if (!status && classes)
+            status = wn_gate_file_add_class(r->file, name, r->error);
+        else if (!status && wn_gate_file_group(r->file, name) != i)
+            status = bad_value(r, key, name, "a name of its own");
+        if (status)
+            return status;
+    }
+    return WINNOW_OK;
+}
+
+static winnow_status read_classes(const reader *r)
+{
+    wn_gate_file *file = r->file;
+    int classes = 0;
+    winnow_status status = need_count(r, "winnow.classes", 0, WN_MAX_CLASSES, &classes);
+    if (!status)
+        status = read_names(r, "class", classes, true);
+    if (status || (!wn_safetensors_find(r->in, "arcface.weight") && !classes))
+        return status;
+    if (!file->has_embedding)
+        return wn_fail(r->error, WINNOW_ERROR_FORMAT, -1,
+                       "the gate has classes, but no embedding to tell them by");
+    double scale = 0;
+    status = need_number(r, "winnow.class_scale", 1e-3, 1e4, &scale);
+    file->class_scale = (float)scale;
+    if (!status)
+        status = read_table(r, "arcface.weight", WN_MAX_CLASSES + 1, file->network.embedding, &file->classes);
+    if (!status && file->classes.rows < 2)
+        status = wn_fail(r->error, WINNOW_ERROR_FORMAT, -1, "tensor 'arcface.weight' has a single class");
+    if (!status && classes && file->classes.rows != classes + 1)
+        status = wn_fail(r->error, WINNOW_ERROR_FORMAT, -1,
+                         "tensor 'arcface.weight' has %d rows for %d classes and the abnormals",
+                         file->classes.rows, classes);
+    return status;
+}
+
+static winnow_status read_integers(const reader *r, const char *name, int count, int most, int *out)
+{
+    const wn_tensor *tensor;
+    winnow_status status = need_tensor(r, name, false, MEMORY_LIMIT, 0, &tensor);
+    if (status)
+        return status;
+    if (tensor->shape[0] != (uint64_t)count)
+        return wn_fail(r->error, WINNOW_ERROR_FORMAT, (int64_t)tensor->offset,
+                       "tensor '%s' is not as long as the memory", name);
+    memcpy(out, tensor->data, (size_t)count * sizeof *out);
+    for (int i = 0; i < count; i++)
+        if (out[i] < 0 || out[i] >= most)
+            return wn_fail(r->error, WINNOW_ERROR_FORMAT, (int64_t)tensor->offset + 4 * i,
+                           "tensor '%s' has %d at row %d, not 0 to %d", name, out[i], i, most - 1);
+    return WINNOW_OK;
+}
+
+static winnow_status read_memory(const reader *r)
+{
+    wn_samples *memory = &r->file->memory;
+    const wn_tensor *label = wn_safetensors_find(r->in, "gate.memory.label");
+    if (!label)
+        return WINNOW_OK;
+    winnow_status status = need_tensor(r, "gate.memory.label", false, MEMORY_LIMIT, 0, &label);
+    if (status)
+        return status;
+    int count = (int)label->shape[0], dim[WN_FEATURES];
+    wn_gate_file_dims(r->file, dim);
+    memory->label = malloc((size_t)count * sizeof *memory->label);
+    memory->group = malloc((size_t)count * sizeof *memory->group);
+    if (!memory->label || !memory->group)
+        return wn_fail_memory(r->error);
+    status = read_integers(r, "gate.memory.label", count, WN_MAX_CLASSES + 1, memory->label);
+    if (!status)
+        status = read_integers(r, "gate.memory.group", count, r->file->groups, memory->group);
+    for (int f = 0; f < WN_FEATURES && !status; f++) {
+        char name[64];
+        wn_table table = {0};
+        snprintf(name, sizeof name, "gate.memory.%s", wn_feature_name(f));
+        bool needed = wn_spec_features(&r->file->spec) >> f & 1;
+        if (!dim[f] || (!needed && !wn_safetensors_find(r->in, name)))
+            continue;
+        status = read_table(r, name, MEMORY_LIMIT, dim[f], &table);
+        memory->feature[f] = table.data;
+        memory->dim[f] = dim[f];
+        if (!status && table.rows != count)
+            status =
+                wn_fail(r->error, WINNOW_ERROR_FORMAT, -1, "tensor '%s' is not as long as the memory", name);
+    }
+    memory->count = memory->capacity = status ? 0 : count;
+    return status;
+}
+
+/* Keys that the writer makes from the fields. */
+static bool is_derived(const char *key)
+{
+    static const char *const derived[] = {
+        "winnow.kind",      "winnow.format",  "winnow.architecture", "winnow.width",      "winnow.input",
+        "winnow.embedding", "winnow.fit",     "winnow.resample",     "winnow.channels",   "winnow.mean",
+        "winnow.std",       "winnow.scorer",  "winnow.false_reject", "winnow.confidence", "winnow.threshold",
+        "winnow.groups",    "winnow.classes", "winnow.class_scale"};
+    static const char *const prefixes[] = {"winnow.calibration.", "winnow.group.", "winnow.class."};
+    for (size_t i = 0; i < sizeof derived / sizeof *derived; i++)
+        if (!strcmp(key, derived[i]))
+            return true;
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (!strncmp(key, prefixes[i], strlen(prefixes[i])))
+            return true;
+    return false;
+}
+
+static winnow_status read_metadata(const reader *r)
+{
+    for (size_t i = 0; i < wn_safetensors_metadata_count(r->in); i++) {
+        const char *key, *value;
+        wn_safetensors_metadata_at(r->in, i, &key, &value);
+        winnow_status status = is_derived(key) ? WINNOW_OK : wn_gate_file_set(r->file, key, value, r->error);
+        if (status)
+            return status;
+    }
+    return WINNOW_OK;
+}
+
+static winnow_status read_groups(const reader *r)
+{
+    int groups = 0;
+    winnow_status status = need_count(r, "winnow.groups", 0, WN_MAX_GROUPS, &groups);
+    return status ? status : read_names(r, "group", groups, false);
+}
+
+static winnow_status check_kind(const reader *r)
+{
+    const char *kind = text_of(r, "winnow.kind"), *format = text_of(r, "winnow.format");
+    if (kind && !strcmp(kind, "checkpoint"))
+        return wn_fail(
+            r->error, WINNOW_ERROR_FORMAT, -1,
+            "this is a checkpoint of a training, not a gate: continue it with `winnow train --resume`");
+    if (!kind || strcmp(kind, "gate") != 0)
+        return wn_fail(r->error, WINNOW_ERROR_FORMAT, -1,
+                       "not a winnow gate: a safetensors file without winnow.kind = gate");
+    if (!format || strcmp(format, "1") != 0)
+        return wn_fail(r->error, WINNOW_ERROR_UNSUPPORTED, -1,
+                       "gate format %.20s is not known to this version (%s): update winnow",
+                       format ? format : "(none)", WINNOW_VERSION);
+    return WINNOW_OK;
+}
+
+static winnow_status read_gate(const wn_safetensors *in, bool memory, wn_gate_file *file, winnow_error *error)
+{
+    reader r = {in, file, error, WINNOW_OK};
+    memset(file, 0, sizeof *file);
+    winnow_status status = check_kind(&r);
+    if (!status)
+        status = read_network(&r);
+    if (!status)
+        status = read_preprocess(&r);
+    if (!status)
+        status = read_scorer(&r);
+    if (!status)
+        status = read_calibration(&r);
+    if (!status)
+        status = read_classes(&r);
+    if (!status)
+        status = read_groups(&r);
+    if (!status && memory)
+        status = read_memory(&r);
+    if (!status)
+        status = read_metadata(&r);
+    if (status)
+        wn_gate_file_free(file);
+    return status;
+}
+
+winnow_status wn_gate_file_parse(const void *bytes, size_t size, bool memory, wn_gate_file *file,
+                                 winnow_error *error)
+{
+    wn_safetensors *in;
+    memset(file, 0, sizeof *file);
+    winnow_status status = wn_safetensors_parse(bytes, size, &in, error);
+    if (status)
+        return status;
+    status = read_gate(in, memory, file, error);
+    wn_safetensors_free(in);
+    return status;
+}
+
+winnow_status wn_gate_file_read(const char *path, bool memory, wn_gate_file *file, winnow_error *error)
+{
+    wn_safetensors *in;
+    memset(file, 0, sizeof *file);
+    winnow_status status = wn_safetensors_read(path, &in, error);
+    if (status)
+        return status;
+    winnow_error inner;
+    status = read_gate(in, memory, file, &inner);
+    if (status)
+        wn_fail(error, status, inner.where, "%s: %s", path, inner.message);
+    wn_safetensors_free(in);
+    return status;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Truncated Newton (Nocedal and Wright, Numerical Optimization, 7.1): the Newton step is found by conjugate
+ * gradients, which need only products of the Hessian with a vector, and shortened until the loss falls
+ * enough. The loss is convex, so any start ends at the one minimum. Vectors have d + 1 entries; the last is
+ * b. */
+#include "logistic.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct problem {
+    const float *x, *sign, *weight;
+    int n, d;
+    double penalty;                                         /* 1 / strength */
+    double *curvature;                                      /* [n] weight * sigma * (1 - sigma) */
+    double *w, *gradient, *step, *residual, *along, *image; /* [d + 1] */
+} problem;
+
+static double dot(const double *a, const double *b, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+/* w . x[i] + b */
+static double margin(const problem *p, const double *w, int i)
+{
+    enum { LANES = 4 };
+    const float *x = p->x + (size_t)i * p->d;
+    double sum[LANES] = {0};
+    int j = 0;
+    for (; j + LANES <= p->d; j += LANES)
+        for (int lane = 0; lane < LANES; lane++)
+            sum[lane] += w[j + lane] * x[j + lane];
+    for (; j < p->d; j++)
+        sum[0] += w[j] * x[j];
+    return sum[0] + sum[1] + sum[2] + sum[3] + w[p->d];
+}
+
+static void add_row(const problem *p, int i, double factor, double *to)
+{
+    const float *x = p->x + (size_t)i * p->d;
+    for (int j = 0; j < p->d; j++)
+        to[j] += factor * x[j];
+    to[p->d] += factor;
+}
+
+/* log(1 + exp(-m)) without overflow. */
+static double loss_of(double m)
+{
+    return m > 0 ? log1p(exp(-m)) : log1p(exp(m)) - m;
+}
+
+static double loss(const problem *p, const double *w)
+{
+    double sum = p->penalty * dot(w, w, p->d) / 2;
+    for (int i = 0; i < p->n; i++)
+        sum += p->weight[i] * loss_of(p->sign[i] * margin(p, w, i));
+    return sum;
+}
+
+/* Gradient and curvatures at w. */
+static void differentiate(const problem *p)
+{
+    for (int j = 0; j < p->d; j++)
+        p->gradient[j] = p->penalty * p->w[j];
+    p->gradient[p->d] = 0;
+    for (int i = 0; i < p->n; i++) {
+        double sigma = 1 / (1 + exp(p->sign[i] * margin(p, p->w, i))); /* of being wrong */
+        p->curvature[i] = p->weight[i] * sigma * (1 - sigma);
+        add_row(p, i, -p->weight[i] * p->sign[i] * sigma, p->gradient);
+    }
+}
+
+/* image = Hessian . along */
+static void multiply(const problem *p)
+{
+    for (int j = 0; j < p->d; j++)
+        p->image[j] = p->penalty * p->along[j];
+    p->image[p->d] = 0;
+    for (int i = 0; i < p->n; i++)
+        add_row(p, i, p->curvature[i] * margin(p, p->along, i), p->image);
+}
+
+/* step = -Hessian^-1 . gradient, to a precision that grows as the gradient falls. */
+static void newton_step(const problem *p, double norm)
+{
+    int size = p->d + 1;
+    double goal = norm * fmin(0.1, sqrt(norm)), square = norm * norm;
+    memset(p->step, 0, (size_t)size * sizeof *p->step);
+    for (int j = 0; j < size; j++)
+        p->residual[j] = p->along[j] = -p->gradient[j];
+    for (int round = 0; round < 200 && sqrt(square) > goal; round++) {
+        multiply(p);
+        double bend = dot(p->along, p->image, size);
+        if (!(bend > 0))
+            break;
+        double length = square / bend;
+        for (int j = 0; j < size; j++) {
+            p->step[j] += length * p->along[j];
+            p->residual[j] -= length * p->image[j];
+        }
+        double next = dot(p->residual, p->residual, size);
+        for (int j = 0; j < size; j++)
+            p->along[j] = p->residual[j] + next / square * p->along[j];
+        square = next;
+    }
+}
+
+/* Takes the step, halved until the loss falls by Armijo's rule; false where it does not. */
+static bool descend(const problem *p)
+{
+    int size = p->d + 1;
+    double before = loss(p, p->w), slope = dot(p->gradient, p->step, size);
+    for (double length = 1; length > 1e-10 && slope < 0; length /= 2) {
+        for (int j = 0; j < size; j++)
+            p->along[j] = p->w[j] + length * p->step[j];
+        if (loss(p, p->along) <= before + 1e-4 * length * slope) {
+            memcpy(p->w, p->along, (size_t)size * sizeof *p->w);
+            return true;
+        }
+    }
+    return false;
+}
+
+winnow_status wn_logistic_fit(const float *x, const float *sign, const float *weight, int n, int d,
+                              double strength, float *w, winnow_error *error)
+{
+    size_t size = (size_t)d + 1;
+    double *block = calloc(6 * size + (size_t)n, sizeof *block);
+    if (!block)
+        return wn_fail_memory(error);
+    problem p = {x,
+                 sign,
+                 weight,
+                 n,
+                 d,
+                 1 / strength,
+                 block + 6 * size,
+                 block,
+                 block + size,
+                 block + 2 * size,
+                 block + 3 * size,
+                 block + 4 * size,
+                 block + 5 * size};
+    double first = 0;
+    for (int round = 0; round < 100; round++) {
+        differentiate(&p);
+        double norm = sqrt(dot(p.gradient, p.gradient, d + 1));
+        first = round ? first : norm;
+        if (!(norm > 1e-6 * first))
+            break;
+        newton_step(&p, norm);
+        if (!descend(&p))
+            break;
+    }
+    for (int j = 0; j < d; j++)
+        w[j] = (float)p.w[j];
+    free(block);
+    return WINNOW_OK;
+}
