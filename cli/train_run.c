@@ -21,11 +21,13 @@
 #include "progress.h"
 #include "train_report.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- Ctrl-C ---- */
 
@@ -448,10 +450,40 @@ static int show(const run *r)
     return status;
 }
 
+/* A folder that is missing is told at once, not after the training. */
+static winnow_status check_folder_of(const char *path, winnow_error *error)
+{
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    const int length = slash ? (int)(slash - path) : 0;
+    snprintf(folder, sizeof folder, "%.*s",
+             slash && !length ? 1
+             : slash          ? length
+                              : 1,
+             slash && !length ? "/"
+             : slash          ? path
+                              : ".");
+    if (!path[0] || !access(folder, W_OK | X_OK))
+        return WINNOW_OK;
+    return wn_fail(error, WINNOW_ERROR_IO, -1, "%s: cannot be written: %s: %s", path, folder,
+                   strerror(errno));
+}
+
+static winnow_status check_outputs(const train_request *request, winnow_error *error)
+{
+    const char *const paths[] = {request->output, request->checkpoint, request->log, request->report};
+    winnow_status status = WINNOW_OK;
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0] && !status; i++)
+        status = check_folder_of(paths[i], error);
+    return status;
+}
+
 int train_run(const train_request *request)
 {
     winnow_error error;
     run r = {.request = request, .began = seconds_now()};
+    if (check_outputs(request, &error))
+        return output_failure(&error);
     int result = train_data_read(request, &r.data);
     if (result >= 0)
         return result;
