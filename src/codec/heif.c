@@ -24,7 +24,9 @@ bool codec_is_heif(const uint8_t *bytes, size_t size)
 
 static winnow_status fail(struct heif_error reason, winnow_error *error)
 {
-    if (reason.code == heif_error_Memory_allocation_error)
+    /* Sizes beyond libheif's own limits are reported as if memory had run out. */
+    if (reason.code == heif_error_Memory_allocation_error &&
+        reason.subcode != heif_suberror_Security_limit_exceeded)
         return wn_fail_memory(error);
     const bool unsupported =
         reason.code == heif_error_Unsupported_feature || reason.code == heif_error_Unsupported_filetype;
