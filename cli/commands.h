@@ -11,6 +11,7 @@
     X(train, "learn from photos, and write a gate") \
     X(eval, "measure a gate on photos that it never saw") \
     X(check, "judge photos") \
+    X(info, "show all that a file knows") \
     X(synth, "draw the built-in pictures, or show what augmentation does to photos") \
     X(help, "say what a command does, and its options")
 /* clang-format on */
