@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""usage: test_job.py WINNOW EXAMPLE
+
+The main job from end to end on drawn pictures: train, eval, check, info, the example program; then everything that can be wrong with
+what it is given: each gives one clear line, the right exit status, and costs no data."""
+import json, os, shutil, struct, subprocess, sys, tempfile
+
+winnow, example = (os.path.abspath(path) for path in sys.argv[1:3])
+work = tempfile.mkdtemp(prefix="winnow-job-")
+os.chdir(work)
+os.environ["WINNOW_HOME"] = work  # no backbone there: every gate is trained from scratch, and small
+SMALL = ["--width", "0.35", "--input-size", "96", "--embedding-size", "32", "--batch", "16", "--epochs", "3", "--save-interval", "1",
+         "--augment", "none", "--false-reject", "10%"]
+checks = 0
+
+
+def check(condition, *what):
+    global checks
+    checks += 1
+    if not condition:
+        raise SystemExit("FAILED: " + " ".join(map(str, what)))
+
+
+def run(*arguments, **more):
+    return subprocess.run([winnow, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+
+def refused(words, *arguments, **more):
+    """Exit status 2, nothing on stdout, one error line that holds all the words."""
+    result = run(*arguments, **more)
+    lines = [line for line in result.stderr.splitlines() if "error:" in line]
+    check(result.returncode == 2, arguments, result.returncode, result.stderr)
+    check(not result.stdout, arguments, "wrote to stdout:", result.stdout)
+    check(len(lines) == 1, arguments, "not one error line:", result.stderr)
+    for word in words.split("|"):
+        check(word in lines[0], arguments, f"no '{word}' in:", lines[0])
+
+
+def train(*arguments, **more):
+    return run("train", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--abnormal", "p/train/lookalike", *SMALL, *arguments, **more)
+
+
+def draw():
+    result = run("synth", "p", "--count", "60", "--size", "128")
+    check(result.returncode == 0, result.stderr)
+
+
+def main_job():
+    result = train("-o", "gate.safetensors", "--json", "--reference-outputs", "ref")
+    check(result.returncode == 0, result.stderr)
+    answer = json.loads(result.stdout)
+    for key in ("epochs", "best_epoch", "auroc", "images_per_second", "gate", "calibration_count"):
+        check(key in answer, "train --json lacks", key)
+    check(answer["epochs"] == 3 and answer["calibration_count"] >= 9, answer)
+    for line in ("epoch1: ", "epoch2: ", "epoch3: "):
+        check(line in result.stderr, "no", line, result.stderr)
+    log = open("gate.csv").read().splitlines()
+    check(len(log) == 4 and log[0].startswith("epoch,"), log)
+    mean = [float(line) for line in open("ref/mean_embedding.txt")]
+    check(len(mean) == 32 and 0 < sum(x * x for x in mean) <= 1.0001, mean)
+    page = open("gate.html").read()
+    check("<svg" in page and "http://" not in page and "https://" not in page, "the report is not self-contained")
+
+    result = run("eval", "gate.safetensors", "--normal", "p/test/normal", "--abnormal", "p/test/other", "--abnormal", "p/test/lookalike", "--json")
+    check(result.returncode == 0, result.stderr)
+    answer = json.loads(result.stdout)
+    for key in ("auroc", "fpr_at_95_tpr", "false_reject_rate", "abnormal_accept_rate", "threshold", "groups"):
+        check(key in answer, "eval --json lacks", key)
+    check(0.5 < answer["auroc"] <= 1, answer)
+    check({"name", "label", "count", "accepted", "auroc"} <= set(answer["groups"][0]), answer["groups"][0])
+    total = sum(g["count"] for g in answer["groups"] if g["label"] == "normal")
+    accepted = sum(g["accepted"] for g in answer["groups"] if g["label"] == "normal")
+    check(abs(answer["false_reject_rate"] - (total - accepted) / total) < 1e-6, answer)
+
+    info = json.loads(run("info", "gate.safetensors", "--json").stdout)
+    check(info["metadata"]["winnow.kind"] == "gate" and "features.0.0.weight" in info["tensors"], info["metadata"])
+
+
+def photos_below(folder):
+    return sorted(os.path.join(d, f) for d, _, files in os.walk(folder) for f in files)
+
+
+def judging():
+    photos = photos_below("p/test/normal")[:20] + photos_below("p/test/other")[:20]
+    lines = [json.loads(line) for line in run("check", "--json", "gate.safetensors", *photos).stdout.splitlines()]
+    check([line["path"] for line in lines] == photos, "another order")
+    for line in lines:
+        check(line["verdict"] in ("normal", "unsure", "abnormal") and 0 < line["p_value"] <= 1, line)
+    result = subprocess.run([winnow, "check", "--json", "--threads", "1", "gate.safetensors", "-"], input="\n".join(photos) + "\n",
+                            stdout=subprocess.PIPE, text=True)
+    check([json.loads(line) for line in result.stdout.splitlines()] == lines, "stdin or one thread gives other results")
+
+    normal = [line["path"] for line in lines if line["verdict"] == "normal"]
+    other = [line["path"] for line in lines if line["verdict"] != "normal"]
+    check(normal and other, "the gate does not part anything")
+    check(run("check", "gate.safetensors", *normal).returncode == 0)
+    check(run("check", "gate.safetensors", *normal, other[0]).returncode == 1)
+    open("broken.jpg", "wb").write(open(normal[0], "rb").read()[:2000])
+    result = run("check", "gate.safetensors", normal[0], "broken.jpg", other[0])
+    check(result.returncode == 2 and len(result.stdout.splitlines()) == 3 and "broken.jpg" in result.stderr, result)
+    check("\terror\t" in result.stdout.splitlines()[1], result.stdout)
+    check(len(run("check", "gate.safetensors", "p/test/other").stdout.splitlines()) == len(photos_below("p/test/other")), "folder")
+
+    # The example program, on a picture without loss, says what `check` says.
+    width, height, pixels = 40, 30, bytes((x * 7 + y * 5 + c * 90) % 256 for y in range(30) for x in range(40) for c in range(3))
+    open("picture.ppm", "wb").write(b"P6 40 30 255\n" + pixels)
+    result = subprocess.run([example, "gate.safetensors", "picture.ppm"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    check(result.returncode in (0, 1) and "(p = " in result.stdout, result)
+    result = subprocess.run([example, "gate.safetensors", "gate.csv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    check(result.returncode == 2 and "not a PPM" in result.stderr, result)
+
+
+def bad_photos():
+    os.makedirs("empty")
+    os.makedirs("few")
+    for path in photos_below("p/train/normal")[:3]:
+        shutil.copy(path, "few")
+    out = ["-o", "x.safetensors"]
+    both = ["--normal", "p/train/normal", "--abnormal", "p/train/other", *SMALL, *out]
+    refused("missing", "train", "--normal", "missing", "--abnormal", "p/train/other", *SMALL, *out)
+    refused("empty", "train", "--normal", "empty", "--abnormal", "p/train/other", *SMALL, *out)
+    refused("", "train", "--normal", "few", "--abnormal", "p/train/other", *SMALL, *out)
+    refused("--normal", "train", "--abnormal", "p/train/other", *SMALL, *out)
+    refused("-o", "train", "--normal", "p/train/normal")
+    refused("nowhere", "train", "--normal", "p/train/normal", "--abnormal", "p/train/other", *SMALL, "-o", "nowhere/x.safetensors")
+    refused("--normall|--normal", "train", "--normall", "p")
+    refused("--false-reject", "train", *both, "--false-reject", "120%")
+    refused("--epochs", "train", *both, "--epochs", "0")
+    refused("--width", "train", *both, "--width", "7")
+    refused("scorer", "train", *both, "--scorer", "magic")
+    refused("photos", "train", *both, "--false-reject", "0.1%", "--confidence", "95%")
+    refused("nothing.safetensors", "train", *both, "--backbone", "nothing.safetensors")
+
+    # A photo in both, under another name: both are named.
+    shutil.copytree("p/train/other", "overlap")
+    twin = photos_below("p/train/normal")[0]
+    shutil.copy(twin, "overlap/twin.jpg")
+    refused(f"{twin}|overlap/twin.jpg", "train", "--normal", "p/train/normal", "--abnormal", "overlap", *SMALL, *out)
+    refused(f"{twin}|overlap/twin.jpg", "eval", "gate.safetensors", "--normal", "p/train/normal", "--abnormal", "overlap")
+    check(not os.path.exists("x.safetensors"), "a refused training left a gate")
+
+    # Some that cannot be read: reported by name, and the run goes on; too many: it stops.
+    shutil.copytree("p/train/normal", "dirty")
+    open("dirty/notes.txt", "w").write("not a photo")
+    open("dirty/zero.jpg", "w").close()
+    os.symlink("gone.jpg", "dirty/dangling.jpg")
+    result = run("train", "--normal", "dirty", "--abnormal", "p/train/other", *SMALL, "--max-bad", "20%", *out)
+    check(result.returncode == 0, result.stderr)
+    for name in ("notes.txt", "zero.jpg", "dangling.jpg"):
+        check(sum(name in line for line in result.stderr.splitlines()) == 1, name, "is not reported once:", result.stderr)
+    refused("max-bad", "train", "--normal", "dirty", "--abnormal", "p/train/other", *SMALL, "--max-bad", "1%", "-o", "y.safetensors")
+
+
+def bad_gates():
+    gate = open("gate.safetensors", "rb").read()
+    photo = photos_below("p/test/normal")[0]
+    length = struct.unpack("<Q", gate[:8])[0]
+    for size in (0, 1, 7, 8, 9, 8 + length // 2, 8 + length - 1, 8 + length, 9 + length, len(gate) // 2, len(gate) - 1):
+        open("cut.safetensors", "wb").write(gate[:size])
+        refused("cut.safetensors", "check", "cut.safetensors", photo)
+    header = json.loads(gate[8:8 + length])
+
+    def changed(name, change):
+        other = json.loads(json.dumps(header))
+        data = bytearray(gate[8 + length:])
+        change(other, data)
+        text = json.dumps(other).encode()
+        open(name, "wb").write(struct.pack("<Q", len(text)) + text + bytes(data))
+        refused(name, "check", name, photo)
+
+    def absurd(h, d):
+        h["embedding.weight"]["shape"] = [2**40, 2**40]
+
+    def dtype(h, d):
+        h["embedding.bias"]["dtype"] = "I32"
+
+    def nan(h, d):
+        at = h["features.0.0.weight"]["data_offsets"][0]
+        d[at:at + 4] = struct.pack("<f", float("nan"))
+
+    def no_promise(h, d):
+        del h["__metadata__"]["winnow.false_reject"]
+
+    def other_network(h, d):
+        h["__metadata__"]["winnow.architecture"] = "resnet"
+
+    for change in (absurd, dtype, nan, no_promise, other_network):
+        changed(f"{change.__name__}.safetensors", change)
+    open("huge.safetensors", "wb").write(struct.pack("<Q", 2**63) + b"{}")
+    refused("huge.safetensors", "check", "huge.safetensors", photo)
+    refused("none.safetensors", "eval", "none.safetensors", "--normal", "p/test/normal")
+
+
+def full_disk():
+    """A file system of 1 MB: the gate does not fit, and what was there stays."""
+    os.makedirs("small")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "small"], stderr=subprocess.DEVNULL).returncode:
+        print("no right to mount: the full disk is not tested here")
+        return
+    try:
+        open("small/gate.safetensors", "w").write("the old gate")
+        refused("small/gate", "train", "--normal", "p/train/normal", "--abnormal", "p/train/other", *SMALL, "--checkpoint", "none", "--log", "none",
+                "--report", "none", "-o", "small/gate.safetensors")
+        check(open("small/gate.safetensors").read() == "the old gate", "the old gate is gone")
+        check(os.listdir("small") == ["gate.safetensors"], "a temporary file was left", os.listdir("small"))
+    finally:
+        subprocess.run(["umount", "small"])
+
+
+try:
+    for step in (draw, main_job, judging, bad_photos, bad_gates, full_disk):
+        step()
+    print(f"{checks} checks")
+finally:
+    os.chdir("/")
+    shutil.rmtree(work)
