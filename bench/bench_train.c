@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * How fast a training step is: forward, loss, backward, SGD. Prints one line that can be compared with the
+ * peers', and the time of each phase.
+ *
+ *     bench_train [threads [batch [steps [network [width [input]]]]]]
+ */
+#include "train/arcface.h"
+#include "train/model_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum { FORWARD, LOSS, BACKWARD, STEP, PHASES, WARMUP = 2, MOST = 10000 };
+
+static const char *const phase_name[] = {"forward", "loss", "backward", "sgd"};
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof *values, by_value);
+    return values[count / 2];
+}
+
+static void die(const winnow_error *error)
+{
+    fprintf(stderr, "bench_train: %s\n", error->message);
+    exit(2);
+}
+
+static wn_model *model_of(const wn_network *network, int batch, wn_pool *pool)
+{
+    const wn_model_options options = {.batch = batch, .classes = 2, .margin = 0.499f, .scale = 64};
+    wn_model *model;
+    winnow_error error;
+    if (wn_model_create(network, &options, pool, &model, &error))
+        die(&error);
+    wn_params_initialise(network, 1, wn_model_params(model));
+    srand(1);
+    const size_t inputs = (size_t)batch * network->input * network->input * 3;
+    for (size_t i = 0; i < inputs; i++)
+        wn_model_input(model)[i] = (float)rand() / (float)RAND_MAX * 2 - 1;
+    for (int i = 0; i < 2 * network->embedding; i++)
+        wn_model_class_vectors(model)[i] = (float)rand() / (float)RAND_MAX - 0.5f;
+    return model;
+}
+
+/* The parts of wn_model_train and wn_model_step, timed. Returns the loss. */
+static double run_step(wn_model *model, const wn_sgd *sgd, const int *labels, double phase[PHASES])
+{
+    const int n = model->options.batch;
+    const wn_arcface loss = {model->network.embedding, 2, model->options.margin, model->options.scale};
+    const double start = seconds_now();
+    model->engine->forward(model, n, true, NULL);
+    const double forward = seconds_now();
+    const double value = wn_arcface_loss(&loss, n, model->embedding, model->class_vectors, labels,
+                                         model->d_embedding, model->class_gradients, model->loss_scratch);
+    const double lost = seconds_now();
+    model->engine->backward(model, n);
+    const double backward = seconds_now();
+    wn_model_step(model, sgd);
+    phase[FORWARD] = forward - start;
+    phase[LOSS] = lost - forward;
+    phase[BACKWARD] = backward - lost;
+    phase[STEP] = seconds_now() - backward;
+    return value;
+}
+
+static int number(int argc, char **argv, int index, int otherwise, int most)
+{
+    const int value = index < argc ? atoi(argv[index]) : otherwise;
+    if (value < 1 || value > most) {
+        fprintf(stderr, "usage: bench_train [threads [batch [steps [network [width [input]]]]]]\n");
+        exit(2);
+    }
+    return value;
+}
+
+int main(int argc, char **argv)
+{
+    const int threads = number(argc, argv, 1, wn_cpu_count(), 1024), batch = number(argc, argv, 2, 32, 4096);
+    const int steps = number(argc, argv, 3, 12, MOST), input = number(argc, argv, 6, 128, 224);
+    const char *architecture = argc > 4 ? argv[4] : "mobilenet_v2";
+    wn_network network;
+    winnow_error error;
+    if (wn_network_create(architecture, argc > 5 ? (float)atof(argv[5]) : 1, input, 512, &network, &error))
+        die(&error);
+    wn_pool *pool = wn_pool_create(threads);
+    int *labels = malloc((size_t)batch * sizeof *labels);
+    double *time[PHASES + 1];
+    for (int p = 0; p <= PHASES; p++)
+        time[p] = malloc((size_t)steps * sizeof **time);
+    if (!pool || !labels)
+        return 3;
+    wn_model *model = model_of(&network, batch, pool);
+    for (int i = 0; i < batch; i++)
+        labels[i] = i % 2;
+
+    const wn_sgd sgd = {.rate = 1e-3f, .momentum = 0.9f, .weight_decay = 1e-4f, .class_rate = 1e-2f};
+    double first = 0, loss = 0, phase[PHASES];
+    for (int i = -WARMUP; i < steps; i++) {
+        loss = run_step(model, &sgd, labels, phase);
+        if (i == -WARMUP)
+            first = loss;
+        if (i < 0)
+            continue;
+        time[PHASES][i] = 0;
+        for (int p = 0; p < PHASES; p++)
+            time[PHASES][i] += time[p][i] = phase[p];
+    }
+
+    const double middle = median(time[PHASES], steps), best = time[PHASES][0]; /* median() sorts */
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    printf(
+        "winnow train %s %g %d threads=%d batch=%d ms=%.1f img/s=%.1f min_ms=%.1f best_img/s=%.1f rss_mb=%ld",
+        architecture, (double)network.width, input, threads, batch, middle * 1e3, batch / middle, best * 1e3,
+        batch / best, usage.ru_maxrss / 1024);
+    for (int p = 0; p < PHASES; p++)
+        printf(" %s=%.1f", phase_name[p], median(time[p], steps) * 1e3);
+    printf(" losses=%.3f..%.3f\n", first, loss);
+    wn_model_free(model);
+    wn_pool_free(pool);
+    free(labels);
+    for (int p = 0; p <= PHASES; p++)
+        free(time[p]);
+    return 0;
+}
