@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The element types of a file, and their conversion to the one that we compute with. */
+#include "half.h"
 #include "safetensors.h"
 
 #include <math.h>
@@ -34,15 +35,6 @@ bool wn_dtype_find(const char *name, wn_dtype *dtype)
     return false;
 }
 
-static float half_to_float(uint16_t half)
-{
-    const int exponent = half >> 10 & 31, fraction = half & 1023;
-    const float magnitude = exponent == 31 ? (fraction ? NAN : INFINITY)
-                            : exponent     ? ldexpf((float)(fraction + 1024), exponent - 25)
-                                           : ldexpf((float)fraction, -24);
-    return half & 0x8000 ? -magnitude : magnitude;
-}
-
 static float load_float(wn_dtype dtype, const char *at)
 {
     if (dtype == WN_F64) {
@@ -53,7 +45,7 @@ static float load_float(wn_dtype dtype, const char *at)
     uint16_t bits;
     memcpy(&bits, at, sizeof bits);
     if (dtype == WN_F16)
-        return half_to_float(bits);
+        return wn_half_to_float(bits);
     const uint32_t wide = (uint32_t)bits << 16;
     float value;
     memcpy(&value, &wide, sizeof value);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From any picture to the network's input: pixel format -> upright RGB -> exact integer resize -> normalised
- * floats. The same bits on every instruction set and machine up to the bytes; floats are one multiply and add
- * from them. Augmentation and contact sheets resize parts of pictures by resample.h. */
+ * floats. The same bytes on every instruction set and machine, and floats from one table a channel.
+ * Augmentation and contact sheets resize parts of pictures by resample.h. */
 #ifndef WN_PREPROCESS_H
 #define WN_PREPROCESS_H
 
