@@ -247,6 +247,28 @@ static void replaces_bad_photos_by_the_next_of_their_kind(void **state)
     }
 }
 
+static void tells_of_photos_that_vanish_later(void **state)
+{
+    (void)state;
+    max_bad = 0.2;
+    float *images = malloc(ITEMS * IMAGE * sizeof *images);
+    for (int threads = 1; threads <= 4; threads++) {
+        told[0] = 0;
+        wn_loader *loader = create(WN_AUGMENT_LIGHT, threads, 0);
+        assert_int_equal(load(loader, 0, images), WINNOW_OK);
+        assert_string_equal(told, "");
+        char away[600];
+        snprintf(away, sizeof away, "%s.away", paths[12]);
+        assert_int_equal(rename(paths[12], away), 0);
+        assert_int_equal(load(loader, 0, images), WINNOW_OK);
+        assert_int_equal(rename(away, paths[12]), 0);
+        assert_non_null(strstr(told, "12.jpg: cannot read: No such file"));
+        assert_ptr_equal(strchr(told, '\n') + 1, told + strlen(told)); /* once */
+        wn_loader_free(loader);
+    }
+    free(images);
+}
+
 static void gives_up_where_too_many_are_bad(void **state)
 {
     (void)state;
@@ -309,6 +331,7 @@ int main(void)
         TEST(reads_no_file_twice_that_it_could_keep),
         TEST(keeps_room_for_the_scarce_label),
         TEST(replaces_bad_photos_by_the_next_of_their_kind),
+        TEST(tells_of_photos_that_vanish_later),
         TEST(gives_up_where_too_many_are_bad),
         TEST(counts_what_was_bad_before),
         TEST(gives_up_where_a_label_is_gone),

@@ -29,7 +29,8 @@ typedef struct entry {
     uint8_t *rgb; /* cached pixels, or NULL */
     int width, height;
     bool tried, bad;
-    bool counted;  /* the caller knows of it: delivered, or told to be bad */
+    bool counted;  /* the caller has met it */
+    bool told;     /* the caller knows that it is bad */
     char *failure; /* why it is bad */
 } entry;
 
@@ -144,14 +145,14 @@ static void remember(wn_loader *loader, int index, const codec_picture *picture,
     entry *e = &loader->entry[index];
     const size_t bytes = (size_t)picture->width * (size_t)picture->height * 3;
     pthread_mutex_lock(&loader->lock);
-    if (!e->tried) {
-        e->tried = true;
-        e->bad = error != NULL;
-        e->failure = error ? strdup(error->message) : NULL;
-        if (loader->photo[index].label == loader->scarce) {
-            loader->scarce_untried--;
-            loader->scarce_bytes += bytes;
-        }
+    if (!e->tried && loader->photo[index].label == loader->scarce) {
+        loader->scarce_untried--;
+        loader->scarce_bytes += bytes;
+    }
+    e->tried = true;
+    if (error && !e->bad) { /* on the first try, or later: files vanish, drives fail */
+        e->bad = true;
+        e->failure = strdup(error->message);
     }
     *kept = !error && !e->rgb && fits(loader, index, bytes);
     if (*kept) {
@@ -270,17 +271,16 @@ static void *work(void *context)
 
 /* ---- the caller's side ---- */
 
-/* Counts a photo that the caller meets for the first time, and tells of it if it is bad. Called with the lock
- * held. */
+/* Counts a photo that the caller meets for the first time, and tells of it once it is bad. Called with the
+ * lock held. */
 static void count_photo(wn_loader *loader, int index)
 {
     entry *e = &loader->entry[index];
-    if (e->counted)
-        return;
+    loader->counted += !e->counted;
     e->counted = true;
-    loader->counted++;
-    if (!e->bad)
+    if (!e->bad || e->told)
         return;
+    e->told = true;
     loader->bad++;
     if (loader->options.bad)
         loader->options.bad(loader->options.context, (size_t)index,
