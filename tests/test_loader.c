@@ -211,7 +211,7 @@ static void keeps_room_for_the_scarce_label(void **state)
     for (int i = 0; i < ITEMS; i++)
         item[i].photo = i < ABNORMALS ? NORMALS + i : i % NORMALS;
     float *images = malloc(ITEMS * IMAGE * sizeof *images);
-    wn_loader *loader = create(WN_AUGMENT_LIGHT, 2, (NORMALS + 3) * 32 * 47 * 3);
+    wn_loader *loader = create(WN_AUGMENT_LIGHT, 2, (NORMALS + 5) * 32 * 47 * 3);
     assert_int_equal(load(loader, 0, images), WINNOW_OK);
     remove_photos(0, NORMALS);
     assert_int_equal(load(loader, 0, images), WINNOW_OK);
