@@ -33,6 +33,8 @@ need libexif.pc libexif-dev libexif
 need jansson.pc libjansson-dev jansson
 need libxxhash.pc libxxhash-dev xxhash
 need cairo.pc libcairo2-dev cairo
+need libprotobuf-c.pc libprotobuf-c-dev protobuf-c
+need protoc-c protobuf-c-compiler protobuf-c
 need cmocka.pc libcmocka-dev cmocka
 
 [ -n "$missing" ] || exit 0

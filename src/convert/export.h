@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A gate as a file for another runtime, with preprocessing, threshold and verdict inside (docs/exporting.md).
+ */
+#ifndef WN_EXPORT_H
+#define WN_EXPORT_H
+
+#include "runtime/gate_file.h"
+#include "runtime/number.h"
+
+/* The gate that is exported. */
+typedef struct wn_export_source {
+    wn_gate_file file;
+    wn_safetensors *tensors; /* the same file as it is stored */
+    char unsure[WN_NUMBER_TEXT];
+} wn_export_source;
+
+typedef struct wn_export_options {
+    bool raw;   /* only the embedding, not normalised, with the names of the published model */
+    bool exact; /* ONNX: pictures of exactly the input size, no resize inside */
+} wn_export_options;
+
+/* On failure there is nothing to close. */
+winnow_status wn_export_open(const char *path, wn_export_source *source, winnow_error *error);
+void wn_export_close(wn_export_source *source);
+
+/* Writes `path`, or leaves what was there. ONNX, opset 13. */
+winnow_status wn_export_onnx(const wn_export_source *source, const wn_export_options *options,
+                             const char *path, winnow_error *error);
+
+/* ---- shared by the formats ---- */
+
+/* What travels with every export: the gate's metadata but for what says where its photos came from. False
+ * past the end; *key is NULL where there is nothing to say at this index. */
+bool wn_export_note(const wn_export_source *source, size_t index, const char **key, const char **value);
+
+#endif
