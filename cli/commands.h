@@ -12,6 +12,8 @@
     X(eval, "measure a gate on photos that it never saw") \
     X(check, "judge photos") \
     X(info, "show all that a file knows") \
+    X(export, "write a gate as a file for another runtime") \
+    X(verify, "compare an exported file with its gate on photos") \
     X(synth, "draw the built-in pictures, or show what augmentation does to photos") \
     X(help, "say what a command does, and its options")
 /* clang-format on */
