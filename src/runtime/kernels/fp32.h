@@ -14,7 +14,13 @@
 #include "kernels.h"
 
 #define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 32")
+#ifdef __clang__
+#define UNROLL  _Pragma("clang loop unroll(full)")
+#define UNROLL4 _Pragma("clang loop unroll_count(4)")
+#else
+#define UNROLL  _Pragma("GCC unroll 32")
+#define UNROLL4 _Pragma("GCC unroll 4") /* fully unrolled, SSE2 spills its sums */
+#endif
 
 typedef float vec __attribute__((vector_size(WIDTH * sizeof(float)), may_alias));
 
@@ -48,16 +54,58 @@ typedef vec gemm_sums[2 * TILE_ROWS][MAX_VECTORS];
 INLINE void gemm_steps(const int steps, const int rows, const int vectors, const float *a, const float *b,
                        size_t panel, gemm_sums sum)
 {
-    _Pragma("GCC unroll 8") for (int i = 0; i < steps; i++)
-    {
+    UNROLL4
+    for (int i = 0; i < steps; i++) {
         vec w[MAX_VECTORS];
-        UNROLL for (int v = 0; v < vectors; v++) w[v] =
-            load(b + i * WN_BLOCK + v * WIDTH / WN_BLOCK * panel + v * WIDTH % WN_BLOCK);
-        UNROLL for (int r = 0; r < rows; r++)
-        {
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            w[v] = load(b + i * WN_BLOCK + v * WIDTH / WN_BLOCK * panel + v * WIDTH % WN_BLOCK);
+        UNROLL
+        for (int r = 0; r < rows; r++) {
             const vec x = splat(a[r * WN_BLOCK + i]);
-            UNROLL for (int v = 0; v < vectors; v++) sum[r][v] += x * w[v];
+            UNROLL
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] += x * w[v];
         }
+    }
+}
+
+/* Activation, residual and store of a tile. Each choice is made once a tile: left to itself, the compiler
+ * makes it for every register, as a store might change *g. */
+INLINE void gemm_finish(const int rows, const int vectors, const wn_gemm *g, int column, int pixel,
+                        gemm_sums sum)
+{
+    if (g->relu6) {
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            UNROLL
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] = clamp6(sum[r][v]);
+        }
+    }
+    if (g->add) {
+        const float *add = g->add + (size_t)(column / WN_BLOCK) * g->add_block + column % WN_BLOCK;
+        const size_t block = g->add_block;
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            UNROLL
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] += load(add + (size_t)(pixel + r) * WN_BLOCK + v * WIDTH / WN_BLOCK * block +
+                                  v * WIDTH % WN_BLOCK);
+        }
+    }
+    float *c = g->c + (size_t)(column / WN_BLOCK) * g->c_block + column % WN_BLOCK;
+    const size_t block = g->c_block;
+    const uint32_t *where = g->where ? g->where + pixel : NULL;
+    size_t at[2 * TILE_ROWS];
+    UNROLL
+    for (int r = 0; r < rows; r++)
+        at[r] = where ? where[r] : (size_t)(pixel + r) * WN_BLOCK;
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            store(c + at[r] + v * WIDTH / WN_BLOCK * block + v * WIDTH % WN_BLOCK, sum[r][v]);
     }
 }
 
@@ -68,10 +116,12 @@ INLINE void gemm_tile(const int rows, const int vectors, const wn_gemm *g, int c
     const float *b = g->b + (size_t)(column / WN_BLOCK) * panel + column % WN_BLOCK;
     const float *a = g->a + (size_t)pixel * WN_BLOCK;
     gemm_sums sum;
-    UNROLL for (int v = 0; v < vectors; v++)
-    {
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
         const vec bias = load(g->bias + column + v * WIDTH);
-        UNROLL for (int r = 0; r < rows; r++) sum[r][v] = bias;
+        UNROLL
+        for (int r = 0; r < rows; r++)
+            sum[r][v] = bias;
     }
 
     int k = g->k;
@@ -83,20 +133,7 @@ INLINE void gemm_tile(const int rows, const int vectors, const wn_gemm *g, int c
     if (k)
         gemm_steps(WN_BLOCK / 2, rows, vectors, a, b, panel, sum);
 
-    UNROLL for (int v = 0; v < vectors; v++)
-    {
-        const int lane = (column + v * WIDTH) % WN_BLOCK, block = (column + v * WIDTH) / WN_BLOCK;
-        float *c = g->c + (size_t)block * g->c_block + lane;
-        const float *add =
-            g->add + (g->add ? (size_t)block * g->add_block + (size_t)pixel * WN_BLOCK + lane : 0);
-        UNROLL for (int r = 0; r < rows; r++)
-        {
-            vec y = g->relu6 ? clamp6(sum[r][v]) : sum[r][v];
-            if (g->add)
-                y += load(add + r * WN_BLOCK);
-            store(c + (g->where ? g->where[pixel + r] : (size_t)(pixel + r) * WN_BLOCK), y);
-        }
-    }
+    gemm_finish(rows, vectors, g, column, pixel, sum);
 }
 
 typedef void gemm_instance(const wn_gemm *g, int column, int pixel, int count);
@@ -172,24 +209,36 @@ INLINE void depthwise_tile(const int kernel, const int stride, const int pixels,
                            size_t from, const float *weight, const float *bias, float *out)
 {
     vec sum[DEPTHWISE_PIXELS][PAIR];
-    UNROLL for (int p = 0; p < pixels; p++) UNROLL for (int v = 0; v < PAIR; v++) sum[p][v] =
-        load(bias + v * WIDTH);
+    UNROLL
+    for (int p = 0; p < pixels; p++) {
+        UNROLL
+        for (int v = 0; v < PAIR; v++)
+            sum[p][v] = load(bias + v * WIDTH);
+    }
     for (int y = 0; y < kernel; y++, weight += kernel * WN_BLOCK) {
         const float *row = in[y] + from;
-        UNROLL for (int v = 0; v < PAIR; v++)
-        {
+        UNROLL
+        for (int v = 0; v < PAIR; v++) {
             vec w[5];
-            UNROLL for (int x = 0; x < kernel; x++) w[x] = load(weight + x * WN_BLOCK + v * WIDTH);
-            UNROLL for (int i = 0; i < (pixels - 1) * stride + kernel; i++)
-            {
+            UNROLL
+            for (int x = 0; x < kernel; x++)
+                w[x] = load(weight + x * WN_BLOCK + v * WIDTH);
+            UNROLL
+            for (int i = 0; i < (pixels - 1) * stride + kernel; i++) {
                 const vec value = load(row + i * WN_BLOCK + v * WIDTH);
-                UNROLL for (int p = 0; p < pixels; p++) if (i >= p * stride && i < p * stride + kernel)
-                    sum[p][v] += value * w[i - p * stride];
+                UNROLL
+                for (int p = 0; p < pixels; p++)
+                    if (i >= p * stride && i < p * stride + kernel)
+                        sum[p][v] += value * w[i - p * stride];
             }
         }
     }
-    UNROLL for (int p = 0; p < pixels; p++) UNROLL for (int v = 0; v < PAIR; v++)
-        store(out + p * WN_BLOCK + v * WIDTH, clamp6(sum[p][v]));
+    UNROLL
+    for (int p = 0; p < pixels; p++) {
+        UNROLL
+        for (int v = 0; v < PAIR; v++)
+            store(out + p * WN_BLOCK + v * WIDTH, clamp6(sum[p][v]));
+    }
 }
 
 INLINE void depthwise(const int kernel, const int stride, const wn_depthwise *d)
@@ -232,18 +281,31 @@ INLINE void stem_tile(const int pixels, const float *const in[3], size_t from, c
 {
     enum { PIXEL = 2 * 3, ROW = 3 * 3 };
     vec sum[TILE_ROWS][PAIR];
-    UNROLL for (int v = 0; v < PAIR; v++) UNROLL for (int p = 0; p < pixels; p++) sum[p][v] =
-        load(bias + v * WIDTH);
+    UNROLL
+    for (int v = 0; v < PAIR; v++) {
+        UNROLL
+        for (int p = 0; p < pixels; p++)
+            sum[p][v] = load(bias + v * WIDTH);
+    }
     for (int y = 0; y < 3; y++, weight += ROW * WN_BLOCK) {
         const float *row = in[y] + from;
-        UNROLL for (int i = 0; i < ROW; i++) UNROLL for (int p = 0; p < pixels; p++)
-        {
-            const vec x = splat(row[p * PIXEL + i]);
-            UNROLL for (int v = 0; v < PAIR; v++) sum[p][v] += x * load(weight + i * WN_BLOCK + v * WIDTH);
+        UNROLL
+        for (int i = 0; i < ROW; i++) {
+            UNROLL
+            for (int p = 0; p < pixels; p++) {
+                const vec x = splat(row[p * PIXEL + i]);
+                UNROLL
+                for (int v = 0; v < PAIR; v++)
+                    sum[p][v] += x * load(weight + i * WN_BLOCK + v * WIDTH);
+            }
         }
     }
-    UNROLL for (int v = 0; v < PAIR; v++) UNROLL for (int p = 0; p < pixels; p++)
-        store(out + p * WN_BLOCK + v * WIDTH, clamp6(sum[p][v]));
+    UNROLL
+    for (int v = 0; v < PAIR; v++) {
+        UNROLL
+        for (int p = 0; p < pixels; p++)
+            store(out + p * WN_BLOCK + v * WIDTH, clamp6(sum[p][v]));
+    }
 }
 
 static void stem(const float *const in[3], const float *weight, const float *bias, float *out, int m)
