@@ -17,7 +17,7 @@ static const double redraw_seconds = 0.1, line_seconds = 30;
 
 static bool on_screen;
 
-double progress_seconds(void)
+static double now(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -74,14 +74,14 @@ static void draw(progress *bar, double time, bool terminal)
 
 void progress_begin(progress *bar, const char *label, const char *unit, long total)
 {
-    double time = progress_seconds();
+    double time = now();
     *bar = (progress){.label = label, .unit = unit, .total = total, .began = time, .drawn = time};
 }
 
 void progress_update(progress *bar, long done)
 {
     bar->done = done;
-    double time = progress_seconds();
+    double time = now();
     bool terminal = isatty(STDERR_FILENO);
     if (time - bar->drawn >= (terminal ? redraw_seconds : line_seconds))
         draw(bar, time, terminal);
