@@ -7,7 +7,7 @@ JOBS   ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 # make test WERROR=true turns warnings into errors, as CI does.
 WERROR ?= false
 
-.PHONY: help build setup demo backbone test test-long bench install clean format
+.PHONY: help build setup demo backbone browser test test-long bench install clean format
 
 build: setup ## build the program (build/winnow) and the library
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix=$(PREFIX) -Dwerror=$(WERROR) >/dev/null
@@ -23,10 +23,13 @@ demo: build ## the whole job on built-in pictures, in about two minutes
 backbone: build ## fetch a pretrained backbone, so that gates are good from the first photo
 	@tools/backbone.sh $(BUILD)/winnow
 
+browser: ## put a browser here, for the tests that look at pages (apt-get, npm)
+	@tools/browser.sh $(BUILD)/browser
+
 test: build ## every quick test
 	@tools/test.sh $(BUILD) quick
 
-test-long: build ## every test: sanitizers, fuzzing, other processors, full trainings
+test-long: build browser ## every test: sanitizers, fuzzing, other processors, full trainings
 	@tools/test.sh $(BUILD) long
 
 bench: build ## speed, beside the peers where they are installed

@@ -83,7 +83,7 @@ static void print_text(const todo *t, const char *path, const judged *j)
 
 static void judge_all(todo *t)
 {
-    judge_photos(t->judge, (const char *const *)t->path, t->count, t->judged);
+    judge_photos(t->judge, (const char *const *)t->path, t->count, t->judged, NULL);
     for (size_t i = 0; i < t->count; i++) {
         const judged *j = &t->judged[i];
         (given.json ? print_json : print_text)(t, t->path[i], j);

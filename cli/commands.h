@@ -11,6 +11,8 @@
     X(train, "learn from photos, and write a gate") \
     X(eval, "measure a gate on photos that it never saw") \
     X(check, "judge photos") \
+    X(learn, "add a few photos to a gate, in seconds") \
+    X(calibrate, "keep a gate's promise on a new camera") \
     X(info, "show all that a file knows") \
     X(export, "write a gate as a file for another runtime") \
     X(verify, "compare an exported file with its gate on photos") \

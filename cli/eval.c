@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * `winnow eval`: measures a gate on photos that it never saw. */
-#include "../src/report/report.h"
+#include "eval.h"
 #include "../src/runtime/error.h"
-#include "../src/train/dataset.h"
 #include "../src/train/metrics.h"
 #include "commands.h"
-#include "judge.h"
 #include "options.h"
 #include "output.h"
-#include "progress.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -49,22 +46,6 @@ static const options_usage usage = {
     1,
 };
 
-/* The photos of one label, their scores, and how many were accepted. */
-typedef struct side {
-    wn_dataset *set;
-    judged *judged; /* [set->count] */
-    float *score;   /* [count] of those that could be read */
-    float *p;       /* likewise */
-    size_t count, accepted, failed;
-} side;
-
-typedef struct evaluation {
-    const winnow_gate *gate;
-    side side[2]; /* 0 abnormal, 1 normal */
-    double auroc, fpr_at_95_tpr;
-    progress bar;
-} evaluation;
-
 static const char *const labels[2] = {"abnormal", "normal"};
 
 static void report_line(void *context, const char *line)
@@ -75,7 +56,8 @@ static void report_line(void *context, const char *line)
 
 /* ---- reading and judging ---- */
 
-static winnow_status open_side(side *s, const option_list *folders, const char *name, winnow_error *error)
+static winnow_status open_side(const winnow_gate *gate, eval_side *s, const option_list *folders,
+                               const char *name, winnow_error *error)
 {
     if (!folders->count)
         return WINNOW_OK;
@@ -87,10 +69,13 @@ static winnow_status open_side(side *s, const option_list *folders, const char *
     s->judged = calloc(s->set->count + 1, sizeof *s->judged);
     s->score = malloc((s->set->count + 1) * sizeof *s->score);
     s->p = malloc((s->set->count + 1) * sizeof *s->p);
-    return s->judged && s->score && s->p ? WINNOW_OK : wn_fail_memory(error);
+    if (given.report)
+        s->embedding = malloc((s->set->count + 1) * (size_t)winnow_gate_embedding_size(gate) * sizeof(float));
+    return s->judged && s->score && s->p && (s->embedding || !given.report) ? WINNOW_OK
+                                                                            : wn_fail_memory(error);
 }
 
-static void collect(side *s)
+static void collect(eval_side *s)
 {
     for (size_t i = 0; i < s->set->count; i++) {
         const judged *j = &s->judged[i];
@@ -105,7 +90,7 @@ static void collect(side *s)
     }
 }
 
-static winnow_status judge_side(evaluation *e, judge *j, side *s, winnow_error *error)
+static winnow_status judge_side(evaluation *e, judge *j, eval_side *s, winnow_error *error)
 {
     const size_t total = s->set ? s->set->count : 0;
     for (size_t at = 0; at < total; at += CHUNK) {
@@ -113,7 +98,8 @@ static winnow_status judge_side(evaluation *e, judge *j, side *s, winnow_error *
         const size_t n = total - at < CHUNK ? total - at : CHUNK;
         for (size_t i = 0; i < n; i++)
             path[i] = s->set->photo[at + i].path;
-        judge_photos(j, path, n, s->judged + at);
+        judge_photos(j, path, n, s->judged + at,
+                     s->embedding ? s->embedding + at * (size_t)winnow_gate_embedding_size(e->gate) : NULL);
         progress_update(&e->bar, e->bar.done + (long)n);
     }
     if (!total)
@@ -128,7 +114,7 @@ static winnow_status judge_side(evaluation *e, judge *j, side *s, winnow_error *
 
 static winnow_status measure(evaluation *e, winnow_error *error)
 {
-    const side *abnormal = &e->side[0], *normal = &e->side[1];
+    const eval_side *abnormal = &e->side[0], *normal = &e->side[1];
     e->auroc = e->fpr_at_95_tpr = NAN;
     if (!normal->count || !abnormal->count)
         return WINNOW_OK;
@@ -153,7 +139,7 @@ typedef struct group {
 
 static group measure_group(const evaluation *e, int label, int subfolder, float *scratch)
 {
-    const side *s = &e->side[label], *other = &e->side[!label];
+    const eval_side *s = &e->side[label], *other = &e->side[!label];
     group g = {.name = s->set->subfolder.name[subfolder], .auroc = NAN};
     for (size_t i = 0; i < s->set->count; i++) {
         if (s->set->photo[i].subfolder != subfolder || s->judged[i].failed)
@@ -177,7 +163,7 @@ static winnow_status each_group(const evaluation *e,
                                 winnow_error *error)
 {
     for (int label = 1; label >= 0; label--) {
-        const side *s = &e->side[label];
+        const eval_side *s = &e->side[label];
         if (!s->set)
             continue;
         float *scratch = malloc((s->set->count + 1) * sizeof *scratch);
@@ -223,7 +209,7 @@ static void print_group(void *context, const group *g, int label)
 
 static int print_text(const evaluation *e)
 {
-    const side *abnormal = &e->side[0], *normal = &e->side[1];
+    const eval_side *abnormal = &e->side[0], *normal = &e->side[1];
     if (!isnan(e->auroc)) {
         printf("%-22s %.4f\n", "AUROC", e->auroc);
         printf("%-22s %6.2f%%\n", "FPR at 95% TPR", 100 * e->fpr_at_95_tpr);
@@ -246,7 +232,7 @@ static void add_group(void *context, const group *g, int label)
 
 static int print_json(const evaluation *e)
 {
-    const side *abnormal = &e->side[0], *normal = &e->side[1];
+    const eval_side *abnormal = &e->side[0], *normal = &e->side[1];
     winnow_error error;
     json_t *groups = json_array();
     if (each_group(e, add_group, groups, &error)) {
@@ -268,73 +254,27 @@ static int print_json(const evaluation *e)
 /* Normals whose p-values lean low look less normal than those that the gate was calibrated on. Whether that
  * breaks the promise is another question: photos of one camera are alike, and may all lie a little below the
  * middle. */
-static void warn_of_drift(const evaluation *e)
+static void warn_of_drift(evaluation *e)
 {
     enum { LEAST = 20 };
-    const side *normal = &e->side[1];
+    const eval_side *normal = &e->side[1];
     const double asked = (double)winnow_gate_false_reject(e->gate);
-    double significance;
+    e->drift = NAN;
     if (normal->count < LEAST)
         return;
-    wn_ks_lean_low(normal->p, normal->count, &significance);
-    if (significance >= 0.001)
+    wn_ks_lean_low(normal->p, normal->count, &e->drift);
+    if (e->drift >= 0.001)
         return;
     if (wn_rate_interval(normal->count - normal->accepted, normal->count, 0.95).low > asked)
         output_warning("these normals look less normal than those that the gate was calibrated on "
                        "(Kolmogorov-Smirnov %.2g): its "
                        "promise does not hold here; `winnow calibrate` on 60 or more of them mends it",
-                       significance);
+                       e->drift);
     else
         output_note("these normals look less normal than most that the gate was calibrated on "
                     "(Kolmogorov-Smirnov %.2g), but the "
                     "promise of %.3g%% is kept",
-                    significance, 100 * asked);
-}
-
-/* ---- the report ---- */
-
-static winnow_status write_report(const evaluation *e, const char *gate_path, winnow_error *error)
-{
-    const side *abnormal = &e->side[0], *normal = &e->side[1];
-    report_photo *photo = calloc(normal->count + abnormal->count + 1, sizeof *photo);
-    if (!photo)
-        return wn_fail_memory(error);
-    size_t count = 0;
-    for (int label = 1; label >= 0; label--) {
-        const side *s = &e->side[label];
-        for (size_t i = 0; s->set && i < s->set->count; i++)
-            if (!s->judged[i].failed)
-                photo[count++] = (report_photo){s->set->photo[i].path,
-                                                s->set->subfolder.name[s->set->photo[i].subfolder],
-                                                label != 0,
-                                                s->judged[i].result.similarity,
-                                                s->judged[i].result.p_value,
-                                                s->judged[i].result.verdict};
-    }
-    const wn_interval reject = wn_rate_interval(normal->count - normal->accepted, normal->count, 0.95);
-    const wn_interval accept = wn_rate_interval(abnormal->accepted, abnormal->count, 0.95);
-    const char *slash = strrchr(gate_path, '/');
-    const report_fact facts[] = {{"gate", gate_path},
-                                 {"scorer", winnow_gate_metadata(e->gate, "winnow.scorer")},
-                                 {"made by", winnow_gate_metadata(e->gate, "winnow.command")},
-                                 {"made", winnow_gate_metadata(e->gate, "winnow.created")},
-                                 {"winnow", WINNOW_VERSION},
-                                 {0}};
-    const report_page page = {
-        .title = slash ? slash + 1 : gate_path,
-        .photo = photo,
-        .photo_count = count,
-        .auroc = e->auroc,
-        .fpr_at_95_tpr = e->fpr_at_95_tpr,
-        .false_reject = {rate(normal->count - normal->accepted, normal->count), reject.low, reject.high},
-        .abnormal_accept = {rate(abnormal->accepted, abnormal->count), accept.low, accept.high},
-        .asked_false_reject = (double)winnow_gate_false_reject(e->gate),
-        .threshold = winnow_gate_threshold(e->gate),
-        .score_name = "similarity",
-        .provenance = facts};
-    winnow_status status = report_write(&page, given.report, error);
-    free(photo);
-    return status;
+                    e->drift, 100 * asked);
 }
 
 /* ---- the command ---- */
@@ -342,8 +282,8 @@ static winnow_status write_report(const evaluation *e, const char *gate_path, wi
 static winnow_status evaluate(evaluation *e, winnow_error *error)
 {
     winnow_status status;
-    if ((status = open_side(&e->side[1], &given.normal, "normal", error)) ||
-        (status = open_side(&e->side[0], &given.abnormal, "abnormal", error)))
+    if ((status = open_side(e->gate, &e->side[1], &given.normal, "normal", error)) ||
+        (status = open_side(e->gate, &e->side[0], &given.abnormal, "abnormal", error)))
         return status;
     if (e->side[0].set && e->side[1].set &&
         (status = wn_dataset_check_disjoint(e->side[1].set, "normal", e->side[0].set, "abnormal", error)))
@@ -366,32 +306,38 @@ static winnow_status evaluate(evaluation *e, winnow_error *error)
 
 int command_eval(int argc, char **argv)
 {
-    char **operands;
+    char **operands, *command = output_command_line(argc, argv);
     int exit_status = options_read(&usage, argc, argv, &operands);
-    if (exit_status >= 0)
+    if (exit_status < 0 && !given.normal.count && !given.abnormal.count)
+        exit_status = output_usage("nothing to measure on: give --normal DIR, --abnormal DIR or both");
+    if (exit_status >= 0) {
+        free(command);
         return exit_status;
-    if (!given.normal.count && !given.abnormal.count)
-        return output_usage("nothing to measure on: give --normal DIR, --abnormal DIR or both");
+    }
     winnow_error error;
     winnow_gate *gate = NULL;
-    evaluation e = {0};
+    evaluation e = {.gate_path = operands[0], .command = command};
+    const double began = progress_seconds();
     winnow_status status = winnow_gate_open(operands[0], &gate, &error);
     e.gate = gate;
     if (!status)
         status = evaluate(&e, &error);
     if (!status)
         warn_of_drift(&e);
+    e.seconds = progress_seconds() - began;
     if (!status && given.report)
-        status = write_report(&e, operands[0], &error);
+        status = eval_write_report(&e, given.report, &error);
     exit_status = status ? output_failure(&error) : given.json ? print_json(&e) : print_text(&e);
     for (int label = 0; label < 2; label++) {
         wn_dataset_free(e.side[label].set);
         free(e.side[label].judged);
+        free(e.side[label].embedding);
         free(e.side[label].score);
         free(e.side[label].p);
     }
     winnow_gate_free(gate);
     free(given.normal.item);
     free(given.abnormal.item);
+    free(command);
     return exit_status;
 }

@@ -8,18 +8,23 @@
 
 #include <sys/stat.h>
 
-enum { TO_ONNX, FORMATS };
-static const char *const formats[] = {"onnx", NULL};
+enum { TO_ONNX, TO_C, TO_NPZ };
+static const char *const formats[] = {"onnx", "c", "npz", NULL};
+static const char *const precisions[] = {"fp32", "fp16", "int8", NULL};
 
 static struct {
-    int format;
+    int format, precision;
     const char *output;
-    bool raw, exact, json;
+    bool raw, exact, separate, json;
 } given = {.format = -1};
 
 static const option_row rows[] = {
     {"to", 0, OPTION_CHOICE, NULL, "the format", &given.format, .choices = formats},
     {"output", 'o', OPTION_TEXT, "FILE", "the file to write", &given.output},
+    {"precision", 0, OPTION_CHOICE, NULL, "of the weights: c has fp32 and int8, the others fp32",
+     &given.precision, .choices = precisions},
+    {"separate", 0, OPTION_FLAG, NULL, "C: weights in a .bin file beside it, not in the source",
+     &given.separate},
     {"exact-size", 0, OPTION_FLAG, NULL, "ONNX: take pictures of exactly the input size; no resize inside",
      &given.exact},
     {"raw", 0, OPTION_FLAG, NULL, "ONNX: only the embedding model, normalised floats `input_1` to `output_1`",
@@ -49,22 +54,51 @@ static int report(void)
     return STATUS_DONE;
 }
 
-int command_export(int argc, char **argv)
+/* What a format has no meaning for is refused, not ignored. */
+static int check_options(void)
 {
-    char **operands;
-    const int status = options_read(&usage, argc, argv, &operands);
-    if (status >= 0)
-        return status;
     if (given.format < 0)
         return output_usage("--to is missing: which format?");
     if (!given.output)
         return output_usage("-o FILE is missing: where to?");
+    if ((given.raw || given.exact) && given.format != TO_ONNX)
+        return output_usage("--raw and --exact-size are for --to onnx");
+    if (given.separate && given.format != TO_C)
+        return output_usage("--separate is for --to c");
+    const bool known =
+        given.precision == WN_EXPORT_FP32 || (given.precision == WN_EXPORT_INT8 && given.format == TO_C);
+    if (!known)
+        return output_usage("--to %s has no --precision %s", formats[given.format],
+                            precisions[given.precision]);
+    return STATUS_DONE;
+}
+
+static winnow_status write_export(const wn_export_source *source, winnow_error *error)
+{
+    const wn_export_options options = {.precision = (wn_export_precision)given.precision,
+                                       .raw = given.raw,
+                                       .exact = given.exact,
+                                       .separate = given.separate};
+    if (given.format == TO_C)
+        return wn_export_c(source, &options, given.output, error);
+    if (given.format == TO_NPZ)
+        return wn_export_npz(source, given.output, error);
+    return wn_export_onnx(source, &options, given.output, error);
+}
+
+int command_export(int argc, char **argv)
+{
+    char **operands;
+    int status = options_read(&usage, argc, argv, &operands);
+    if (status < 0 && (status = check_options()) == STATUS_DONE)
+        status = -1;
+    if (status >= 0)
+        return status;
     wn_export_source source;
     winnow_error error;
-    const wn_export_options options = {.raw = given.raw, .exact = given.exact};
     winnow_status failed = wn_export_open(operands[0], &source, &error);
     if (!failed) {
-        failed = wn_export_onnx(&source, &options, given.output, &error);
+        failed = write_export(&source, &error);
         wn_export_close(&source);
     }
     return failed ? output_failure(&error) : report();

@@ -11,6 +11,7 @@ struct judge {
     wn_pool *pool;
     winnow_session **session; /* one a thread */
     int threads, target;
+    size_t embedding_size;
 };
 
 int judge_target(const winnow_gate *gate)
@@ -26,6 +27,7 @@ winnow_status judge_create(const winnow_gate *gate, int target, int threads, jud
         return wn_fail_memory(error);
     j->threads = threads;
     j->target = target;
+    j->embedding_size = (size_t)winnow_gate_embedding_size(gate);
     j->pool = wn_pool_create(threads);
     j->session = calloc((size_t)threads, sizeof(winnow_session *));
     winnow_status status = j->pool && j->session ? WINNOW_OK : wn_fail_memory(error);
@@ -53,6 +55,7 @@ typedef struct work {
     judge *judge;
     const char *const *path;
     judged *out;
+    float *embedding;
 } work;
 
 static void judge_one(void *context, int index, int worker)
@@ -70,6 +73,9 @@ static void judge_one(void *context, int index, int worker)
                                     .height = picture.height,
                                     .format = WINNOW_RGB};
         status = winnow_score(w->judge->session[worker], &image, &out->result, &error);
+        if (!status && w->embedding)
+            status = winnow_embed(w->judge->session[worker], &image,
+                                  w->embedding + (size_t)index * w->judge->embedding_size, &error);
         codec_picture_free(&picture);
     }
     out->failed = status != WINNOW_OK;
@@ -77,8 +83,8 @@ static void judge_one(void *context, int index, int worker)
         snprintf(out->message, sizeof out->message, "%s", error.message);
 }
 
-void judge_photos(judge *j, const char *const *path, size_t count, judged *out)
+void judge_photos(judge *j, const char *const *path, size_t count, judged *out, float *embedding)
 {
-    work w = {j, path, out};
+    work w = {j, path, out, embedding};
     wn_pool_run(j->pool, (int)count, judge_one, &w);
 }

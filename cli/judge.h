@@ -23,8 +23,8 @@ winnow_status judge_create(const winnow_gate *gate, int target, int threads, jud
                            winnow_error *error);
 void judge_free(judge *judge);
 
-/* Judges path[count]; out[count]. */
-void judge_photos(judge *judge, const char *const *path, size_t count, judged *out);
+/* Judges path[count]; out[count]. embedding: (count, winnow_gate_embedding_size) to fill too, or NULL. */
+void judge_photos(judge *judge, const char *const *path, size_t count, judged *out, float *embedding);
 
 /* Side of the gate's input, for decoding big JPEGs at reduced scale. */
 int judge_target(const winnow_gate *gate);

@@ -43,6 +43,20 @@ static void say(output_colour colour, const char *kind, const char *format, va_l
     fputc('\n', stderr);
 }
 
+char *output_command_line(int argc, char **argv)
+{
+    size_t size = sizeof "winnow";
+    for (int i = 0; i < argc; i++)
+        size += strlen(argv[i]) + 1;
+    char *line = malloc(size);
+    if (!line)
+        return NULL;
+    strcpy(line, "winnow");
+    for (int i = 0; i < argc; i++)
+        strcat(strcat(line, " "), argv[i]);
+    return line;
+}
+
 void output_note(const char *format, ...)
 {
     va_list arguments;

@@ -15,6 +15,10 @@ enum { STATUS_DONE = 0, STATUS_REJECTED = 1, STATUS_USAGE = 2, STATUS_INTERNAL =
 /* The name that messages start with: "winnow NAME: ...". Static storage. */
 void output_command(const char *name);
 
+/* "winnow NAME ...", malloc'ed, for provenance; call it before options_read moves the operands. NULL: no
+ * memory. */
+char *output_command_line(int argc, char **argv);
+
 /* One line on standard error. They step around a progress bar. */
 void output_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void output_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));

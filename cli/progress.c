@@ -17,7 +17,7 @@ static const double redraw_seconds = 0.1, line_seconds = 30;
 
 static bool on_screen;
 
-static double now(void)
+double progress_seconds(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -74,14 +74,14 @@ static void draw(progress *bar, double time, bool terminal)
 
 void progress_begin(progress *bar, const char *label, const char *unit, long total)
 {
-    double time = now();
+    double time = progress_seconds();
     *bar = (progress){.label = label, .unit = unit, .total = total, .began = time, .drawn = time};
 }
 
 void progress_update(progress *bar, long done)
 {
     bar->done = done;
-    double time = now();
+    double time = progress_seconds();
     bool terminal = isatty(STDERR_FILENO);
     if (time - bar->drawn >= (terminal ? redraw_seconds : line_seconds))
         draw(bar, time, terminal);

@@ -19,4 +19,7 @@ void progress_end(progress *bar);
  * The functions of output.h that write to standard error do it themselves. */
 void progress_hide(void);
 
+/* Seconds of a clock that only runs forward. */
+double progress_seconds(void);
+
 #endif

@@ -212,25 +212,11 @@ static int check(const train_request *request)
     return -1;
 }
 
-static char *join(int argc, char **argv)
-{
-    size_t size = sizeof "winnow";
-    for (int i = 0; i < argc; i++)
-        size += strlen(argv[i]) + 1;
-    char *line = malloc(size);
-    if (!line)
-        return NULL;
-    strcpy(line, "winnow");
-    for (int i = 0; i < argc; i++)
-        strcat(strcat(line, " "), argv[i]);
-    return line;
-}
-
 int command_train(int argc, char **argv)
 {
     char **operands, default_backbone[4096];
     winnow_error error;
-    char *command = join(argc, argv); /* before options_read puts the operands last */
+    char *command = output_command_line(argc, argv); /* before options_read puts the operands last */
     int status = options_read(&usage, argc, argv, &operands);
     if (status >= 0) {
         free(command);

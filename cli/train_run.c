@@ -61,13 +61,6 @@ typedef struct run {
     double began, feature_seconds;
 } run;
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static void show_epoch(void *context, const wn_epoch_report *report)
 {
     run *r = context;
@@ -148,9 +141,9 @@ static winnow_status compute(run *r, const char *label, const train_photos *phot
                                         .context = r,
                                         .stop = &stop_asked};
     progress_begin(&r->bar, label, "photos", (long)photos->count);
-    const double start = seconds_now();
+    const double start = progress_seconds();
     winnow_status status = wn_features_compute(&options, photos->path, photos->count, set, error);
-    r->feature_seconds += seconds_now() - start;
+    r->feature_seconds += progress_seconds() - start;
     progress_end(&r->bar);
     r->asked += (long)photos->count;
     if (!status && (double)r->bad > r->request->max_bad * (double)r->asked)
@@ -358,7 +351,7 @@ static winnow_status set_provenance(run *r, winnow_error *error)
         if (*c == '\n')
             *c = c[1] ? ' ' : 0;
     char seconds[32];
-    snprintf(seconds, sizeof seconds, "%.1f", seconds_now() - r->began);
+    snprintf(seconds, sizeof seconds, "%.1f", progress_seconds() - r->began);
     winnow_status status;
     if ((status = wn_gate_file_set(&r->gate, "winnow.command", r->request->command, error)) ||
         (status = wn_gate_file_set(&r->gate, "winnow.settings", text, error)) ||
@@ -440,7 +433,7 @@ static int show(const run *r)
                                    .feature_size = feature_size,
                                    .trained = &r->trained,
                                    .history = &r->history,
-                                   .seconds = seconds_now() - r->began,
+                                   .seconds = progress_seconds() - r->began,
                                    .images_per_second =
                                        r->request->recipe.freeze == WN_FREEZE_NONE
                                            ? r->trained.images_per_second
@@ -481,7 +474,7 @@ static winnow_status check_outputs(const train_request *request, winnow_error *e
 int train_run(const train_request *request)
 {
     winnow_error error;
-    run r = {.request = request, .began = seconds_now()};
+    run r = {.request = request, .began = progress_seconds()};
     if (check_outputs(request, &error))
         return output_failure(&error);
     int result = train_data_read(request, &r.data);

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ONNX files run in ONNX Runtime, which brings its Python with it. */
+ * ONNX files run in ONNX Runtime, which brings its Python with it. C files are compiled, and so is a small
+ * program around them. */
+#include "../src/convert/export.h"
 #include "verify.h"
 
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-extern const char verify_onnx_py[]; /* verify_onnx.py, put here by the build */
+extern char **environ;
+
+/* Put here by the build: verify_onnx.py, verify_c_main.c. */
+extern const char verify_onnx_py[], verify_c_main[];
 
 static winnow_status start_onnx(const char *path, runner *r, winnow_error *error)
 {
@@ -15,11 +22,69 @@ static winnow_status start_onnx(const char *path, runner *r, winnow_error *error
     const char *const argv[] = {python ? python : "python3", "-c", verify_onnx_py, path, NULL};
     if (runner_start(r, argv))
         return WINNOW_OK;
-    return wn_fail(
-        error, WINNOW_ERROR_UNSUPPORTED, -1,
-        "%s cannot be run by %s: it must be a gate's ONNX file, with scores, and `pip install onnxruntime` "
-        "must have been run (WINNOW_PYTHON names another python3)",
-        path, argv[0]);
+    return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1,
+                   "%s cannot be run by %s: it must be a gate's ONNX file, with scores, and `pip install "
+                   "onnxruntime` must have been run (WINNOW_PYTHON names another python3)",
+                   path, argv[0]);
+}
+
+/* ---- C ---- */
+
+/* Runs a command and waits; true where it ends with 0. */
+static bool run(char *const *argv)
+{
+    pid_t process;
+    int status;
+    return !posix_spawnp(&process, argv[0], NULL, NULL, argv, environ) &&
+           waitpid(process, &status, 0) == process && status == 0;
+}
+
+static bool write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    bool good = file && fputs(text, file) >= 0;
+    if (file)
+        good &= !fclose(file);
+    return good;
+}
+
+/* Compiles folder/main.c and the gate to folder/program. $CC may hold options. */
+static bool compile(const char *folder, const char *path)
+{
+    static const char command[] =
+        "exec ${CC:-cc} -std=c11 -O2 -Wall -Wextra -Werror -DGATE=\"$2\" -DHEADER=\"\\\"$3.h\\\"\" "
+        "-DWEIGHTS_FILE=\"\\\"$3.bin\\\"\" -o \"$1/program\" \"$1/main.c\" \"$3.c\" -lm";
+    char name[64], *stem = realpath(path, NULL);
+    if (!stem)
+        return false;
+    wn_export_c_name(path, name);
+    stem[strlen(stem) - 2] = 0;
+    char *const argv[] = {"sh", "-c", (char *)command, "sh", (char *)folder, name, stem, NULL};
+    const bool good = run(argv);
+    free(stem);
+    return good;
+}
+
+static winnow_status start_c(const char *path, runner *r, winnow_error *error)
+{
+    const char *base = getenv("TMPDIR");
+    char folder[512], file[600];
+    snprintf(folder, sizeof folder, "%s/winnow-verify-XXXXXX", base ? base : "/tmp");
+    if (!mkdtemp(folder))
+        return wn_fail(error, WINNOW_ERROR_IO, -1, "%s: no folder can be made there", folder);
+    static const char command[] = "exec $WINNOW_EMULATOR \"$1/program\"";
+    const char *const argv[] = {"sh", "-c", command, "sh", folder, NULL};
+    snprintf(file, sizeof file, "%s/main.c", folder);
+    const bool compiled = write_text(file, verify_c_main) && compile(folder, path);
+    const bool started = compiled && runner_start(r, argv);
+    unlink(file);
+    snprintf(file, sizeof file, "%s/program", folder);
+    unlink(file);
+    rmdir(folder);
+    if (started)
+        return WINNOW_OK;
+    return wn_fail(error, WINNOW_ERROR_DATA, -1, "%s %s", path,
+                   compiled ? "compiles, but does not run" : "does not compile (CC names another compiler)");
 }
 
 winnow_status verify_start(const char *path, runner *r, winnow_error *error)
@@ -30,6 +95,8 @@ winnow_status verify_start(const char *path, runner *r, winnow_error *error)
         return wn_fail(error, WINNOW_ERROR_IO, -1, "%s cannot be read", path);
     if (!strcmp(type, ".onnx"))
         return start_onnx(path, r, error);
+    if (!strcmp(type, ".c"))
+        return start_c(path, r, error);
     return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1,
-                   "%s: there is no runtime for this here; .onnx can be verified", path);
+                   "%s: there is no runtime for this here; .onnx and .c can be verified", path);
 }

@@ -142,6 +142,109 @@ WINNOW_API winnow_status winnow_score(winnow_session *session, const winnow_imag
 WINNOW_API winnow_status winnow_embed(winnow_session *session, const winnow_image *image, float *embedding,
                                       winnow_error *error);
 
+/* ---- teaching ---- */
+
+/* Makes a new gate out of an old one, or of a backbone alone, and more pictures, where the camera is: without
+ * training, files or threads, in under two seconds for 50 pictures.
+ *
+ *     winnow_learner *learner;
+ *     winnow_learner_create(bytes, size, &learner, &error);        // a gate's file, or a backbone's
+ *     winnow_learner_add(learner, &image, WINNOW_LABEL_NORMAL, &error);     // 20 or more, in any order
+ *     winnow_learner_add(learner, &image, WINNOW_LABEL_ABNORMAL, &error);   // none is fine
+ *     winnow_learner_describe(learner, text, sizeof text);         // "41 more normal pictures for 5%"
+ *     winnow_learner_learn(learner, &new_bytes, &new_size, &lesson, &error);
+ *     winnow_gate_open_memory(new_bytes, new_size, &gate, &error); // the new gate, or write it to a file
+ *     winnow_bytes_free(new_bytes);
+ *
+ * A learner keeps what it was given: go on adding and learn again at any time. It belongs to one thread at a
+ * time. It needs the memory of pictures that `winnow train` puts into a gate (a few MB); a gate whose whole
+ * network was trained cannot be taught, because its features know its own pictures too well. How normals and
+ * abnormals are used, and what is promised: docs/calibration.md. */
+typedef struct winnow_learner winnow_learner;
+
+typedef enum winnow_label {
+    WINNOW_LABEL_ABNORMAL = 0, /* not the right kind of picture: a look-alike, a false alarm */
+    WINNOW_LABEL_NORMAL = 1    /* the right kind of picture */
+} winnow_label;
+
+/* From the bytes of a gate or of a backbone (winnow.kind = backbone, or torchvision's MobileNetV2 by its
+ * tensors' names: docs/format.md). They are copied. With a backbone alone the promise is 5% on average until
+ * winnow_learner_promise. Free with winnow_learner_free; NULL is allowed there. */
+WINNOW_API winnow_status winnow_learner_create(const void *bytes, size_t size, winnow_learner **learner,
+                                               winnow_error *error);
+WINNOW_API void winnow_learner_free(winnow_learner *learner);
+
+/* What the new gate shall promise: at most `false_reject` (0 < . < 0.5) of normal pictures turned away, on
+ * average (confidence 0) or with that confidence (e.g. 0.95). A gate's own promise is kept otherwise. */
+WINNOW_API winnow_status winnow_learner_promise(winnow_learner *learner, double false_reject,
+                                                double confidence, winnow_error *error);
+
+/* Names where the pictures that are added from now on come from (a camera, a field, a day; UTF-8), or NULL:
+ * from one unnamed place, as at the start. With three sources of normals or more each is left out in turn for
+ * calibration, so that the promise speaks of cameras that it never saw. */
+WINNOW_API winnow_status winnow_learner_source(winnow_learner *learner, const char *name,
+                                               winnow_error *error);
+
+/* Adds one picture. Allocates. A picture that the gate knows already replaces what it knew, label and all:
+ * so a wrong label is corrected. */
+WINNOW_API winnow_status winnow_learner_add(winnow_learner *learner, const winnow_image *image,
+                                            winnow_label label, winnow_error *error);
+
+/* The same in two steps: look at a picture (the slow part: one forward pass), and add what was seen, later,
+ * again after winnow_learner_reset, or never. embedding[winnow_learner_embedding_size(learner)] is what the
+ * gate scores; it is not winnow_embed's. */
+WINNOW_API int winnow_learner_embedding_size(const winnow_learner *learner);
+WINNOW_API winnow_status winnow_learner_embed(winnow_learner *learner, const winnow_image *image,
+                                              float *embedding, winnow_error *error);
+WINNOW_API winnow_status winnow_learner_add_embedding(winnow_learner *learner, const float *embedding,
+                                                      winnow_label label, winnow_error *error);
+
+/* Forgets all that was added since winnow_learner_create. */
+WINNOW_API void winnow_learner_reset(winnow_learner *learner);
+
+/* Pictures of that label, those that the gate remembers included; -1 for NULL or no label. */
+WINNOW_API int winnow_learner_count(const winnow_learner *learner, winnow_label label);
+
+/* How many more normal pictures the promise takes; 0: winnow_learner_learn will do. */
+WINNOW_API int winnow_learner_needed(const winnow_learner *learner);
+
+/* The same as a line for people, at most 127 bytes: "41 more normal pictures for 5%", "5% can be promised,
+ * for this camera only", "5% can be promised, for cameras like these 4". */
+WINNOW_API void winnow_learner_describe(const winnow_learner *learner, char *text, size_t size);
+
+/* Of the pictures that a gate did not see when it judged them, shares from 0 to 1; NaN where there are none.
+ * Known ones are judged by gates without their source (or block), new ones by gates without a fifth of the
+ * new ones. */
+typedef struct winnow_lesson_shares {
+    double rejected, accepted;         /* known normals turned away, known abnormals let through */
+    double new_rejected, new_accepted; /* the same of the new ones */
+} winnow_lesson_shares;
+
+/* What teaching changed. */
+typedef struct winnow_lesson {
+    int normals, abnormals;         /* that the new gate remembers (at most 2,048 of each) */
+    int new_normals, new_abnormals; /* of them, added */
+    int replaced;                   /* known pictures that were given again */
+    int sources;                    /* of the normals; fewer than 3: the promise holds for this camera only */
+    winnow_lesson_shares before;    /* the old gate; all NaN where there was a backbone alone */
+    winnow_lesson_shares after;
+} winnow_lesson;
+
+/* The new gate, as the bytes of its file: *bytes is the caller's, to be freed with winnow_bytes_free. *lesson
+ * is filled; NULL is allowed and saves two thirds of the time. WINNOW_ERROR_DATA where the normals are too
+ * few for the promise; the learner stays as it was. */
+WINNOW_API winnow_status winnow_learner_learn(winnow_learner *learner, void **bytes, size_t *size,
+                                              winnow_lesson *lesson, winnow_error *error);
+
+/* The old gate, unchanged but for its threshold and p-values, which now rest on the added normals alone: for
+ * one new camera, from 19 pictures (5%) or 59 (5% with 95% confidence) on. Abnormals that were added are not
+ * looked at. */
+WINNOW_API winnow_status winnow_learner_calibrate(winnow_learner *learner, void **bytes, size_t *size,
+                                                  winnow_error *error);
+
+/* Frees what winnow_learner_learn and winnow_learner_calibrate gave; NULL is allowed. */
+WINNOW_API void winnow_bytes_free(void *bytes);
+
 /* ---- live video ---- */
 
 /* Steadies the verdicts of a camera's frames, so that what an app shows never flickers. Each frame votes +1

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: test_export.py WINNOW VENV ONNX-CHECK
+"""usage: test_export.py WINNOW VENV ONNX-CHECK [aarch64]
 
-Exports gates of every scorer, network, fit and resize, and runs the files in their own runtimes: ONNX's checker and ONNX Runtime, which
-pip brings into the folder VENV. Without them the test is skipped."""
+Exports gates of every scorer, network, fit and resize, and runs the files in their own runtimes: the C compiler (that of another processor
+with `aarch64`), ONNX's checker and ONNX Runtime, which pip brings into the folder VENV. What is not there is not tested, and said."""
 import glob, json, os, shutil, subprocess, sys, tempfile
 
 winnow, venv, onnx_check = (os.path.abspath(path) for path in sys.argv[1:4])
@@ -40,14 +40,16 @@ def refused(words, *arguments):
 
 
 def get_runtimes():
+    """Whether pip could bring them."""
     if os.path.exists(os.path.join(venv, "complete")):
-        return
+        return True
     for command in ([sys.executable, "-m", "venv", venv], [python, "-m", "pip", "install", "--quiet", *PACKAGES]):
         result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if result.returncode:
-            print("skipped: pip cannot bring " + " ".join(PACKAGES) + "\n" + result.stdout)
-            sys.exit(77)
+            print("not tested: ONNX and NumPy files; pip cannot bring " + " ".join(PACKAGES) + "\n" + result.stdout)
+            return False
     open(os.path.join(venv, "complete"), "w").close()
+    return True
 
 
 SMALL = ["--width", "0.35", "--input-size", "96", "--embedding-size", "32"]
@@ -103,11 +105,62 @@ def onnx():
     check(run("verify", "others.safetensors", "default.onnx", "--images", "p/test", "-n", "20").returncode == 1, "verify sees no difference")
 
 
+def c():
+    for name in GATES:
+        done("export", f"{name}.safetensors", "--to", "c", "--separate", "-o", f"{name}.c")
+        os.environ["CC"] = "gcc -fsanitize=address,undefined"
+        same(f"{name}.safetensors", f"{name}.c", "p/test", 3)
+        del os.environ["CC"]
+    done("export", "others.safetensors", "--to", "c", "-o", "inline.c")
+    check(not os.path.exists("inline.bin"), "weights in both places")
+    same("others.safetensors", "inline.c", "p/test", 40)
+    refused("a-b.c", "export", "default.safetensors", "--to", "c", "-o", "a-b.c")
+    open("inline.c", "a").write("int unused(int *x) { return x; }")
+    refused("compile", "verify", "others.safetensors", "inline.c", "--images", "p/test")
+
+
+def c_aarch64():
+    """The same bits of logic on another processor."""
+    if not shutil.which("aarch64-linux-gnu-gcc") or not shutil.which("qemu-aarch64"):
+        print("skipped: aarch64-linux-gnu-gcc and qemu-aarch64 are not here (gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user)")
+        sys.exit(77)
+    os.environ.update(CC="aarch64-linux-gnu-gcc -static", WINNOW_EMULATOR="qemu-aarch64")
+    for name in GATES:
+        done("export", f"{name}.safetensors", "--to", "c", "--separate", "-o", f"{name}.c")
+        same(f"{name}.safetensors", f"{name}.c", "p/test", 5)
+
+
+def npz():
+    done("export", "scorers.safetensors", "--to", "npz", "-o", "scorers.npz")
+    result = subprocess.run([python, "-c", NPZ_CHECK, "scorers"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    check(result.returncode == 0, result.stdout)
+
+
+NPZ_CHECK = """
+import json, sys, numpy, zipfile
+data = open(sys.argv[1] + ".safetensors", "rb").read()
+start = 8 + int.from_bytes(data[:8], "little")
+header = json.loads(data[8:start])
+metadata = header.pop("__metadata__")
+archive = numpy.load(sys.argv[1] + ".npz")
+assert zipfile.ZipFile(sys.argv[1] + ".npz").testzip() is None
+assert set(archive.files) == {"metadata.json"} | {name for name in header if not name.startswith("gate.memory.")}, archive.files
+for name in set(archive.files) - {"metadata.json"}:
+    begin, end = header[name]["data_offsets"]
+    assert list(archive[name].shape) == header[name]["shape"], name
+    assert archive[name].tobytes() == data[start + begin:start + end], name
+stored = json.loads(archive["metadata.json"])
+assert stored["winnow.threshold"] == metadata["winnow.threshold"] and "winnow.command" not in stored
+"""
+
+
 def refusals():
     refused("--to", "export", "default.safetensors", "-o", "x.onnx")
     refused("-o", "export", "default.safetensors", "--to", "onnx")
     refused("p/test", "export", "p/test", "--to", "onnx", "-o", "x.onnx")
     refused("missing", "export", "default.safetensors", "--to", "onnx", "-o", "missing/x.onnx")
+    refused("raw", "export", "default.safetensors", "--to", "c", "--raw", "-o", "x.c")
+    refused("precision", "export", "default.safetensors", "--to", "npz", "--precision", "int8", "-o", "x.npz")
     refused("default.raw.onnx", "verify", "default.safetensors", "default.raw.onnx", "--images", "p/test")
     refused("none.onnx", "verify", "default.safetensors", "none.onnx", "--images", "p/test")
     refused("default.safetensors", "verify", "default.safetensors", "default.safetensors", "--images", "p/test")
@@ -128,12 +181,19 @@ def real_photos():
     answer = json.loads(done("verify", "real.safetensors", "real.onnx", "--images", data, "--count", "200", "--json"))
     print("onnx, 200 photographs:", answer["similarity"])
     check(answer["photos"] == 200 and answer["similarity"] <= 1e-4 and not answer["clear_verdicts"], answer)
+    done("export", "real.safetensors", "--to", "c", "--separate", "-o", "real.c")
+    answer = json.loads(done("verify", "real.safetensors", "real.c", "--images", data, "--count", "200", "--json"))
+    print("c, 200 photographs:", answer["similarity"])
+    done("export", "real.safetensors", "--to", "c", "--precision", "int8", "--separate", "-o", "small.c")
+    answer = json.loads(done("verify", "real.safetensors", "small.c", "--images", data, "--count", "200", "--json", "--tolerance", "0.5"))
+    print("c, int8:", answer["similarity"])
 
 
-get_runtimes()
+runtimes = get_runtimes()
 os.chdir(work)
 try:
-    for step in (train, onnx, refusals, real_photos):
+    train()
+    for step in [c_aarch64] if sys.argv[4:] == ["aarch64"] else [c, onnx, npz, refusals, real_photos] if runtimes else [c]:
         step()
     print(f"{checks} checks")
 finally:

@@ -14,9 +14,13 @@ typedef struct wn_export_source {
     char unsure[WN_NUMBER_TEXT];
 } wn_export_source;
 
+typedef enum wn_export_precision { WN_EXPORT_FP32, WN_EXPORT_FP16, WN_EXPORT_INT8 } wn_export_precision;
+
 typedef struct wn_export_options {
-    bool raw;   /* only the embedding, not normalised, with the names of the published model */
-    bool exact; /* ONNX: pictures of exactly the input size, no resize inside */
+    wn_export_precision precision; /* of the weights */
+    bool raw;      /* only the embedding, not normalised, with the names of the published model */
+    bool exact;    /* ONNX: pictures of exactly the input size, no resize inside */
+    bool separate; /* C: the weights in a .bin file beside it */
 } wn_export_options;
 
 /* On failure there is nothing to close. */
@@ -26,6 +30,16 @@ void wn_export_close(wn_export_source *source);
 /* Writes `path`, or leaves what was there. ONNX, opset 13. */
 winnow_status wn_export_onnx(const wn_export_source *source, const wn_export_options *options,
                              const char *path, winnow_error *error);
+
+/* C11 without dependencies: path (NAME.c), NAME.h and, where asked for, NAME.bin. fp32 or int8 weights. */
+winnow_status wn_export_c(const wn_export_source *source, const wn_export_options *options, const char *path,
+                          winnow_error *error);
+
+/* The name that functions in `path` start with. */
+void wn_export_c_name(const char *path, char name[64]);
+
+/* NumPy: every tensor of the gate file but the memory of photos, and metadata.json. */
+winnow_status wn_export_npz(const wn_export_source *source, const char *path, winnow_error *error);
 
 /* ---- shared by the formats ---- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Every chart is drawn in a 460 x 240 box; the plot itself spans x 30..450 and y 10..210. report.js knows
+ * Every chart is drawn in a 460 x 246 box; the plot itself spans x 45..450 and y 10..210. report.js knows
  * these numbers too. */
 #include "charts.h"
 
@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { LEFT = 30, RIGHT = 450, TOP = 10, BOTTOM = 210, BINS = 60 };
+enum { LEFT = 45, RIGHT = 450, TOP = 10, BOTTOM = 210, BINS = 60 };
 
 static double x_at(double share)
 {
@@ -23,7 +23,7 @@ static double y_at(double share)
 static void begin(text *out, const char *title)
 {
     text_format(out,
-                "<svg viewBox=\"0 0 460 240\" role=\"img\" aria-label=\"%s\"><path class=\"axis\" d=\"M%d "
+                "<svg viewBox=\"0 0 460 246\" role=\"img\" aria-label=\"%s\"><path class=\"axis\" d=\"M%d "
                 "%dV%dH%d\"/>",
                 title, LEFT, TOP, BOTTOM, RIGHT);
 }
@@ -33,6 +33,19 @@ static void label(text *out, double x, double y, const char *anchor, const char 
     text_format(out, "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"%s\">", x, y, anchor);
     text_escape(out, string);
     text_add(out, "</text>");
+}
+
+/* A line of the grid at a share of the width (or of the height), with its label. */
+static void tick(text *out, bool across, double share, const char *string)
+{
+    if (across)
+        text_format(out, "<path class=\"grid\" d=\"M%.1f %dV%d\"/>", x_at(share), TOP, BOTTOM);
+    else
+        text_format(out, "<path class=\"grid\" d=\"M%d %.1fH%d\"/>", LEFT, y_at(share), RIGHT);
+    if (across)
+        label(out, x_at(share), BOTTOM + 15, share <= 0 ? "start" : share >= 1 ? "end" : "middle", string);
+    else
+        label(out, LEFT - 5, y_at(share) + 4, "end", string);
 }
 
 static void number_label(text *out, double x, double y, const char *anchor, double value)
@@ -89,8 +102,9 @@ static void bars(text *out, const report_page *report, score_range range, bool n
     }
 }
 
-void charts_histogram(text *out, const report_page *report, score_range range)
+void charts_histogram(text *out, const report_page *report)
 {
+    const score_range range = charts_score_range(report);
     begin(out, "Histogram of the scores of normal and abnormal photos");
     bars(out, report, range, false);
     bars(out, report, range, true);
@@ -98,9 +112,9 @@ void charts_histogram(text *out, const report_page *report, score_range range)
     text_format(out,
                 "<line id=\"threshold-line\" class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>", x,
                 x, TOP, BOTTOM);
-    number_label(out, LEFT, 226, "start", range.low);
-    number_label(out, RIGHT, 226, "end", range.high);
-    label(out, 240, 226, "middle", report->score_name);
+    number_label(out, LEFT, BOTTOM + 15, "start", range.low);
+    number_label(out, RIGHT, BOTTOM + 15, "end", range.high);
+    label(out, 240, 240, "middle", report->score_name);
     text_add(out, "</svg>");
 }
 
@@ -115,6 +129,24 @@ static int compare_descending(const void *a, const void *b)
 {
     float x = ((const labelled *)a)->score, y = ((const labelled *)b)->score;
     return (x < y) - (x > y);
+}
+
+/* 0.1% to 100% on a logarithmic axis: the few abnormals that pass are what matters. */
+static double log_share(double share)
+{
+    return 1 + log10(fmax(share, 1e-3)) / 3;
+}
+
+static void roc_grid(text *out)
+{
+    static const char *const across[] = {"0.1%", "1%", "10%", "100%"}, *const up[] = {"0", "25%", "50%",
+                                                                                      "75%", "100%"};
+    for (int i = 0; i < 4; i++)
+        tick(out, true, i / 3.0, across[i]);
+    for (int i = 0; i < 5; i++)
+        tick(out, false, i / 4.0, up[i]);
+    label(out, 240, 240, "middle", "abnormals accepted");
+    label(out, LEFT + 6, TOP + 12, "start", "normals accepted");
 }
 
 void charts_roc(text *out, const report_page *report)
@@ -132,20 +164,18 @@ void charts_roc(text *out, const report_page *report)
     }
     qsort(sorted, count, sizeof *sorted, compare_descending);
     begin(out, "ROC curve: normals accepted against abnormals accepted");
+    roc_grid(out);
     text_format(out, "<polyline class=\"curve accent\" points=\"%d,%d", LEFT, BOTTOM);
     for (size_t i = 0; i < count; i++) {
         *(sorted[i].normal ? &seen_normals : &seen_abnormals) += 1;
         bool corner = i + 1 == count ||
                       (sorted[i].score != sorted[i + 1].score && sorted[i].normal != sorted[i + 1].normal);
         if (corner)
-            text_format(out, " %.1f,%.1f", x_at(seen_abnormals / fmax(abnormals, 1)),
+            text_format(out, " %.1f,%.1f", x_at(log_share(seen_abnormals / fmax(abnormals, 1))),
                         y_at(seen_normals / fmax(normals, 1)));
     }
     text_add(out, "\"/>");
-    label(out, 240, 226, "middle", "abnormals accepted");
-    label(out, LEFT, 226, "middle", "0");
-    label(out, RIGHT, 226, "end", "100%");
-    label(out, LEFT + 6, TOP + 10, "start", "normals accepted, 100%");
+    text_add(out, "<circle id=\"roc-dot\" class=\"dot-mark\" r=\"5\" cx=\"-9\" cy=\"-9\"/>");
     text_add(out, "</svg>");
     free(sorted);
 }
@@ -174,18 +204,21 @@ static double abnormal_similarity(const report_epoch *epoch)
 
 static double auroc(const report_epoch *epoch)
 {
-    return epoch->auroc * 2 - 1;
+    return (epoch->auroc + 1) / 2;
 }
 
 void charts_learning(text *out, const report_page *report)
 {
+    static const char *const up[] = {"-1", "0", "1"};
     begin(out, "Learning curves by epoch");
+    for (int i = 0; i < 3; i++)
+        tick(out, false, i / 2.0, up[i]);
     curve(out, report, "normal", normal_similarity);
     curve(out, report, "abnormal", abnormal_similarity);
     curve(out, report, "accent", auroc);
-    label(out, LEFT, 226, "middle", "0");
-    number_label(out, RIGHT, 226, "end", report->epoch[report->epoch_count - 1].epoch);
-    label(out, 240, 226, "middle", "epoch");
+    label(out, LEFT, BOTTOM + 15, "middle", "0");
+    number_label(out, RIGHT, BOTTOM + 15, "end", report->epoch[report->epoch_count - 1].epoch);
+    label(out, 240, 240, "middle", "epoch");
     text_add(out, "</svg>");
 }
 

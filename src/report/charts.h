@@ -12,7 +12,7 @@ typedef struct score_range {
 } score_range;
 
 score_range charts_score_range(const report_page *report);
-void charts_histogram(text *out, const report_page *report, score_range range);
+void charts_histogram(text *out, const report_page *report);
 void charts_roc(text *out, const report_page *report);
 void charts_learning(text *out, const report_page *report);
 void charts_map(text *out, const report_page *report); /* nothing where the report has no features */

@@ -3,11 +3,10 @@
  * made. */
 #include "report.h"
 
-#include "../codec/codec.h"
 #include "../runtime/error.h"
 #include "../runtime/file.h"
-#include "../runtime/preprocess.h"
 #include "charts.h"
+#include "sections.h"
 #include "text.h"
 
 #include <math.h>
@@ -16,8 +15,6 @@
 #include <string.h>
 
 extern const char report_css[], report_js[]; /* made by the build from report.css and report.js */
-
-enum { THUMBNAIL = 160, GALLERY = 24 };
 
 /* ---- head ---- */
 
@@ -40,24 +37,64 @@ static void rate_card(text *out, const char *name, report_rate rate)
     card(out, name, "%.2f%%", 100 * rate.rate, isfinite(rate.rate) ? note : "none were given");
 }
 
-static void head(text *out, const report_page *report)
+/* The folder of that label where the gate errs most, if it errs there at all. */
+static const group_tally *worst_group(const group_tally *group, size_t count, bool normal)
+{
+    enum { LEAST = 5 }; /* of fewer photos nothing can be said */
+    const group_tally *worst = NULL;
+    for (const group_tally *g = group; g < group + count; g++)
+        if (g->normal == normal && g->count >= LEAST && group_errors(g) > (worst ? group_errors(worst) : 0))
+            worst = g;
+    return worst;
+}
+
+static void name_worst(text *out, const group_tally *group, size_t count)
+{
+    const group_tally *const worst[] = {worst_group(group, count, true), worst_group(group, count, false)};
+    const char *const what[] = {"turned away", "let through"};
+    const char *joint = " It errs most on";
+    for (int i = 0; i < 2; i++)
+        if (worst[i]) {
+            text_format(out, "%s <b>", joint);
+            text_escape(out, worst[i]->name);
+            text_format(out, "</b> (%.0f%% of %zu %s)", 100 * group_errors(worst[i]), worst[i]->count,
+                        what[i]);
+            joint = " and";
+        }
+    if (worst[0] || worst[1])
+        text_add(out, ".");
+}
+
+static void verdict(text *out, const report_page *report, const group_tally *group, size_t count)
+{
+    bool kept = report->false_reject.low <= report->asked_false_reject;
+    text_add(out, "<p class=\"lead\" id=\"verdict\">The gate ");
+    if (isfinite(report->false_reject.rate))
+        text_format(out, "turned away <b>%.1f%%</b> of the normal photos (asked: %.3g%%%s)%s",
+                    100 * report->false_reject.rate, 100 * report->asked_false_reject,
+                    kept ? "" : ", so the promise is <b>not kept</b> on these photos",
+                    isfinite(report->abnormal_accept.rate) ? " and " : "");
+    if (isfinite(report->abnormal_accept.rate))
+        text_format(out, "let <b>%.2f%%</b> of the abnormal ones through",
+                    100 * report->abnormal_accept.rate);
+    text_add(out, ".");
+    name_worst(out, group, count);
+    text_add(out, "</p>");
+}
+
+static void head(text *out, const report_page *report, const group_tally *group, size_t count)
 {
     text_add(out, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-                  "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>");
+                  "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+                  "<meta name=\"color-scheme\" content=\"light dark\"><title>");
     text_escape(out, report->title);
     text_add(out, " - winnow report</title><style>");
     text_add(out, report_css);
     text_add(out, "</style></head><body><main><h1>");
     text_escape(out, report->title);
-    text_add(out, "</h1><p class=\"lead\">");
-    bool kept = report->false_reject.low <= report->asked_false_reject;
-    text_format(out, "The gate turned away <b>%.1f%%</b> of the normal photos (asked: %.3g%%%s)",
-                100 * report->false_reject.rate, 100 * report->asked_false_reject,
-                kept ? "" : ", so the promise is <b>not kept</b> on these photos");
-    if (isfinite(report->abnormal_accept.rate))
-        text_format(out, " and let <b>%.2f%%</b> of the abnormal ones through",
-                    100 * report->abnormal_accept.rate);
-    text_add(out, ".</p><div class=\"cards\">");
+    text_add(out, "</h1>");
+    verdict(out, report, group, count);
+    text_add(out, "<div class=\"cards\">");
     card(out, "AUROC", "%.4f", report->auroc, "1 is perfect, 0.5 is chance");
     card(out, "FPR at 95% TPR", "%.2f%%", 100 * report->fpr_at_95_tpr,
          "abnormals accepted when 95% of normals are");
@@ -73,35 +110,39 @@ static void key(text *out)
     text_add(out, " <span class=\"key n\">normal</span> <span class=\"key a\">abnormal</span>");
 }
 
-static void charts(text *out, const report_page *report, score_range range)
+static void figure(text *out, void (*draw)(text *, const report_page *), const report_page *report,
+                   const char *caption, bool keys)
 {
-    text_add(out, "<h2>Scores</h2><div class=\"charts\"><figure>");
-    charts_histogram(out, report, range);
-    text_add(out, "<figcaption>Scores; the dashed line is the threshold.");
-    key(out);
-    text_add(out, "</figcaption></figure><figure>");
-    charts_roc(out, report);
-    text_add(out, "<figcaption>ROC: the trade-off between the two errors.</figcaption></figure>");
-    if (report->epoch_count) {
-        text_add(out, "<figure>");
-        charts_learning(out, report);
-        text_add(out, "<figcaption>Learning: mean similarity (-1 to 1) of");
+    text_add(out, "<figure>");
+    draw(out, report);
+    text_format(out, "<figcaption>%s", caption);
+    if (keys)
         key(out);
-        text_add(out, "; AUROC (0.5 to 1) in blue.</figcaption></figure>");
-    }
-    if (report->feature) {
-        text_add(out, "<figure>");
-        charts_map(out, report);
-        text_add(out, "<figcaption>Map of the photos (PCA of the features).");
-        key(out);
-        text_add(out, "</figcaption></figure>");
-    }
-    text_add(
-        out,
-        "</div><h2>What if the threshold moved?</h2><p><label for=\"threshold\">Drag to move it: at "
-        "<output id=\"at\">-</output>, <output id=\"rejects\">-</output> of the normals are turned away and "
-        "<output id=\"accepts\">-</output> of the abnormals are let through.</label></p>"
-        "<input type=\"range\" id=\"threshold\" min=\"0\" max=\"100\">");
+    text_add(out, "</figcaption></figure>");
+}
+
+static const char slider[] =
+    "<h2>What if the threshold moved?</h2><div class=\"slider\"><label for=\"threshold\">At "
+    "<output id=\"at\">-</output> the gate turns away <output class=\"n\" id=\"rejects\">-</output> of the "
+    "normals and lets <output class=\"a\" id=\"accepts\">-</output> of the abnormals through.</label>"
+    "<input type=\"range\" id=\"threshold\" min=\"0\" max=\"100\"><div class=\"ends\"><span>lenient</span>"
+    "<span>strict</span></div><p class=\"soft\">Drag it: the dashed line and the dot follow. "
+    "To keep a new setting, train again with another <code>--false-reject</code>.</p></div>";
+
+static void charts(text *out, const report_page *report)
+{
+    text_add(out, "<h2>Scores</h2><div class=\"charts\">");
+    figure(out, charts_histogram, report, "Scores of the photos; the dashed line is the threshold.", true);
+    if (isfinite(report->auroc))
+        figure(out, charts_roc, report,
+               "ROC, with the abnormals on a logarithmic scale; the dot is the threshold.", false);
+    if (report->epoch_count)
+        figure(out, charts_learning, report, "Learning: mean cosine with the mean normal, and AUROC (blue).",
+               true);
+    if (report->feature)
+        figure(out, charts_map, report, "Map: photos that look alike to the gate lie close (PCA).", true);
+    text_add(out, "</div>");
+    text_add(out, slider);
 }
 
 static int compare_floats(const void *a, const void *b)
@@ -129,8 +170,9 @@ static void score_list(text *out, const report_page *report, bool normal)
     free(score);
 }
 
-static void script(text *out, const report_page *report, score_range range)
+static void script(text *out, const report_page *report)
 {
+    const score_range range = charts_score_range(report);
     text_format(out,
                 "<script type=\"application/json\" "
                 "id=\"scores\">{\"threshold\":%.6g,\"low\":%.6g,\"high\":%.6g,\"normal\":",
@@ -143,130 +185,13 @@ static void script(text *out, const report_page *report, score_range range)
     text_add(out, "</script>");
 }
 
-/* ---- table by group ---- */
-
-static void group_row(text *out, const report_page *report, const char *group, bool normal)
-{
-    size_t count = 0, accepted = 0, unsure = 0;
-    for (size_t i = 0; i < report->photo_count; i++) {
-        const report_photo *photo = &report->photo[i];
-        if (photo->normal != normal || strcmp(photo->group, group) != 0)
-            continue;
-        count++;
-        accepted += photo->verdict == WINNOW_NORMAL;
-        unsure += photo->verdict == WINNOW_UNSURE;
-    }
-    text_format(out, "<tr><td><span class=\"key %s\"></span>", normal ? "n" : "a");
-    text_escape(out, group);
-    text_format(out,
-                "</td><td>%s</td><td class=\"number\">%zu</td><td class=\"number\">%zu</td><td "
-                "class=\"number\">%zu</td>"
-                "<td class=\"number\">%.1f%%</td></tr>",
-                normal ? "normal" : "abnormal", count, accepted, unsure,
-                100.0 * (double)(normal ? count - accepted : accepted) / (double)count);
-}
-
-static void group_table(text *out, const report_page *report)
-{
-    text_add(out, "<h2>By folder</h2><div class=\"scroll\"><table><thead><tr><th>folder</th><th>kind</th><th "
-                  "class=\"number\">photos</th>"
-                  "<th class=\"number\">accepted</th><th class=\"number\">unsure</th><th "
-                  "class=\"number\">errors</th></tr></thead><tbody>");
-    for (int abnormal = 0; abnormal <= 1; abnormal++) {
-        for (size_t i = 0; i < report->photo_count; i++) {
-            if (report->photo[i].normal == (abnormal != 0))
-                continue;
-            bool first = true;
-            for (size_t j = 0; j < i && first; j++)
-                first = report->photo[j].normal != report->photo[i].normal ||
-                        strcmp(report->photo[j].group, report->photo[i].group) != 0;
-            if (first)
-                group_row(out, report, report->photo[i].group, !abnormal);
-        }
-    }
-    text_add(out, "</tbody></table></div>");
-}
-
-/* ---- galleries ---- */
-
-/* A thumbnail as a data URL, or nothing where the photo cannot be read. */
-static void thumbnail(text *out, const char *path)
-{
-    codec_picture picture;
-    if (codec_decode_file(path, THUMBNAIL, &picture, NULL))
-        return;
-    double scale = (double)THUMBNAIL / (picture.width < picture.height ? picture.width : picture.height);
-    int width = picture.width, height = picture.height;
-    if (scale < 1) {
-        width = (int)lround(width * scale);
-        height = (int)lround(height * scale);
-    }
-    uint8_t *small = malloc((size_t)width * (size_t)height * 3);
-    void *scratch = malloc(wn_resize_scratch(picture.width, picture.height, width, height));
-    void *jpeg = NULL;
-    size_t size = 0;
-    if (small && scratch) {
-        wn_resize_rgb(picture.rgb, (ptrdiff_t)picture.width * 3, picture.width, picture.height, 0, 0,
-                      picture.width, picture.height, small, (ptrdiff_t)width * 3, width, height, scratch);
-        if (!codec_encode_jpeg(small, width, height, 80, &jpeg, &size, NULL)) {
-            text_add(out, "<img alt=\"\" src=\"data:image/jpeg;base64,");
-            text_base64(out, jpeg, size);
-            text_add(out, "\">");
-        }
-    }
-    free(jpeg);
-    free(scratch);
-    free(small);
-    codec_picture_free(&picture);
-}
-
-static int compare_scores(const void *a, const void *b)
-{
-    const report_photo *x = *(const report_photo *const *)a, *y = *(const report_photo *const *)b;
-    return (x->score > y->score) - (x->score < y->score);
-}
-
-/* The photos of one kind, worst first: rejected normals by the lowest score, accepted abnormals by the
- * highest. */
-static void gallery(text *out, const report_page *report, bool normal)
-{
-    const report_photo **found = malloc((report->photo_count + 1) * sizeof *found);
-    if (!found) {
-        out->failed = true;
-        return;
-    }
-    size_t count = 0;
-    for (size_t i = 0; i < report->photo_count; i++)
-        if (report->photo[i].normal == normal && (report->photo[i].verdict == WINNOW_NORMAL) != normal)
-            found[count++] = &report->photo[i];
-    qsort(found, count, sizeof *found, compare_scores);
-    text_format(out, "<h2>%s (%zu)</h2>",
-                normal ? "Normal photos that were turned away" : "Abnormal photos that were let through",
-                count);
-    text_add(out, count ? "<ul class=\"gallery\">" : "<p class=\"soft\">None.</p>");
-    for (size_t i = 0; i < count && i < GALLERY; i++) {
-        const report_photo *photo = found[normal ? i : count - 1 - i];
-        text_add(out, "<li>");
-        thumbnail(out, photo->path);
-        text_format(out, "p %.3g, score %.4g<br><span class=\"soft\">", (double)photo->p_value,
-                    (double)photo->score);
-        text_escape(out, photo->path);
-        text_add(out, "</span></li>");
-    }
-    if (count)
-        text_add(out, "</ul>");
-    if (count > GALLERY)
-        text_format(out, "<p class=\"soft\">The %d worst of %zu.</p>", GALLERY, count);
-    free(found);
-}
-
 /* ---- facts ---- */
 
 static void facts(text *out, const char *title, const report_fact *fact)
 {
     if (!fact || !fact->name)
         return;
-    text_format(out, "<h2>%s</h2><div class=\"scroll\"><table><tbody>", title);
+    text_format(out, "<h2>%s</h2><div class=\"scroll\"><table class=\"facts-table\"><tbody>", title);
     for (; fact->name; fact++) {
         text_add(out, "<tr><th>");
         text_escape(out, fact->name);
@@ -279,16 +204,20 @@ static void facts(text *out, const char *title, const report_fact *fact)
 
 winnow_status report_write(const report_page *report, const char *path, winnow_error *error)
 {
+    size_t groups;
+    group_tally *group = section_tally(report, &groups);
+    if (!group)
+        return wn_fail_memory(error);
     text out = {0};
-    score_range range = charts_score_range(report);
-    head(&out, report);
-    charts(&out, report, range);
-    group_table(&out, report);
-    gallery(&out, report, false);
-    gallery(&out, report, true);
+    head(&out, report, group, groups);
+    charts(&out, report);
+    section_groups(&out, group, groups);
+    free(group);
+    section_gallery(&out, report, false);
+    section_gallery(&out, report, true);
     facts(&out, "The calibration and what it promises", report->calibration);
     facts(&out, "How it was made", report->provenance);
-    script(&out, report, range);
+    script(&out, report);
     text_add(&out, "</main></body></html>\n");
     winnow_status status =
         out.failed ? wn_fail_memory(error) : wn_write_file_atomic(path, out.data, out.length, error);

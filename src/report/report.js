@@ -15,6 +15,7 @@
   };
   const percent = (part, whole) => whole ? (100 * part / whole).toFixed(2) + "%" : "-";
   const line = document.getElementById("threshold-line");
+  const dot = document.getElementById("roc-dot");
   const show = () => {
     const position = Number(slider.value);
     const t = position >= all.length ? Infinity : all[position];
@@ -23,8 +24,13 @@
     document.getElementById("rejects").textContent = percent(rejected, data.normal.length);
     document.getElementById("accepts").textContent = percent(data.abnormal.length - refused, data.abnormal.length);
     if (line && Number.isFinite(t)) {
-      const x = 30 + 420 * Math.min(1, Math.max(0, (t - data.low) / (data.high - data.low)));
+      const x = 45 + 405 * Math.min(1, Math.max(0, (t - data.low) / (data.high - data.low)));
       line.setAttribute("x1", x); line.setAttribute("x2", x);
+    }
+    if (dot) {
+      const accepted = (data.abnormal.length - refused) / data.abnormal.length;
+      dot.setAttribute("cx", 45 + 405 * (1 + Math.log10(Math.max(accepted, 1e-3)) / 3));
+      dot.setAttribute("cy", 210 - 200 * (1 - rejected / data.normal.length));
     }
   };
   slider.max = all.length;

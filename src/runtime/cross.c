@@ -123,7 +123,8 @@ static winnow_status score_left_out(const cross *work, bool abnormals, const wn_
     winnow_status status = WINNOW_OK;
     for (int kind = 0; kind < (abnormals ? 2 : 1); kind++) {
         bool normal = kind == 0;
-        if (!normal && !wn_spec_uses_abnormals(work->spec)) { /* no gate saw them */
+        const bool seen = wn_spec_uses_abnormals(work->spec) || work->samples->first_learned < WN_MAX_GROUPS;
+        if (!normal && !seen) { /* no gate saw them */
             for (int i = 0; i < work->samples->count; i++)
                 if (!is_normal(work->samples, i))
                     score_row(work, whole, i);

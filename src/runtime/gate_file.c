@@ -9,7 +9,7 @@
 const char *wn_calibration_source_name(wn_calibration_source source)
 {
     static const char *const names[] = {"sources", "blocks", "held-out", "camera"};
-    return (unsigned)source < 3 ? names[source] : "?";
+    return (unsigned)source < 4 ? names[source] : "?";
 }
 
 const char *wn_table_name(wn_scorer_kind kind, int t)
@@ -17,7 +17,7 @@ const char *wn_table_name(wn_scorer_kind kind, int t)
     static const char *const names[WN_SCORER_KINDS][WN_PART_TABLES - 1] = {
         [WN_COSINE] = {"mean"},
         [WN_PROTOTYPES] = {"centres"},
-        [WN_KNN] = {"normals"},
+        [WN_KNN] = {"normals", "learned", "learned_level"},
         [WN_KNN_DIFFERENCE] = {"normals", "abnormals"},
         [WN_MAHALANOBIS] = {"whitening", "offset"},
         [WN_RELATIVE] = {"whitening", "offset", "background_whitening", "background_offset"},

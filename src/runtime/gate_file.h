@@ -21,7 +21,7 @@ typedef enum wn_calibration_source {
     WN_CALIBRATED_BY_CAMERA  /* photos of a new camera, scored by the gate as it is (`winnow calibrate`) */
 } wn_calibration_source;
 
-/* "sources", "blocks", "camera". */
+/* "sources", "blocks", "held-out", "camera". */
 const char *wn_calibration_source_name(wn_calibration_source source);
 
 /* All of it is owned; start from {0} and free with wn_gate_file_free. */
@@ -73,6 +73,11 @@ void wn_gate_file_dims(const wn_gate_file *file, int dim[WN_FEATURES]);
  * does not need it). On failure *file is empty. */
 winnow_status wn_gate_file_parse(const void *bytes, size_t size, bool memory, wn_gate_file *file,
                                  winnow_error *error);
+/* A gate with its memory, or a backbone: then there is no scorer (spec.parts is 0), calibration or memory
+ * yet.
+ */
+winnow_status wn_gate_file_parse_start(const void *bytes, size_t size, wn_gate_file *file,
+                                       winnow_error *error);
 winnow_status wn_gate_file_read(const char *path, bool memory, wn_gate_file *file, winnow_error *error);
 
 /* Writes the whole file, or leaves what was there (see wn_writer_write). */

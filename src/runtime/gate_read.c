@@ -16,13 +16,30 @@ typedef struct reader {
     wn_gate_file *file;
     winnow_error *error;
     winnow_status status;
+    bool backbone; /* what the metadata do not say is as in torchvision's MobileNetV2 */
 } reader;
 
 /* ---- metadata ---- */
 
+static const char *const torchvision[][2] = {
+    {"winnow.architecture", "mobilenet_v2"},
+    {"winnow.width", "1"},
+    {"winnow.input", "128"},
+    {"winnow.embedding", "0"},
+    {"winnow.fit", "stretch"},
+    {"winnow.resample", "triangle"},
+    {"winnow.channels", "RGB"},
+    {"winnow.mean", "0.485 0.456 0.406"},
+    {"winnow.std", "0.229 0.224 0.225"},
+};
+
 static const char *text_of(const reader *r, const char *key)
 {
-    return wn_safetensors_metadata(r->in, key);
+    const char *text = wn_safetensors_metadata(r->in, key);
+    for (size_t i = 0; r->backbone && !text && i < sizeof torchvision / sizeof *torchvision; i++)
+        if (!strcmp(key, torchvision[i][0]))
+            text = torchvision[i][1];
+    return text;
 }
 
 static winnow_status need_text(const reader *r, const char *key, const char **text)
@@ -209,6 +226,7 @@ static int most_rows(const wn_part *part, int t)
     case WN_PROTOTYPES:
         return WN_PROTOTYPE_COUNT;
     case WN_KNN:
+        return t < 3 ? WN_CORESET : 1;
     case WN_KNN_DIFFERENCE:
         return WN_CORESET;
     case WN_MAHALANOBIS:
@@ -221,6 +239,13 @@ static int most_rows(const wn_part *part, int t)
     }
 }
 
+/* Whether a gate may do without table t of a part, and all after it: it knows no abnormals, or was taught
+ * none. */
+static bool is_optional(const wn_part *part, int t)
+{
+    return t == 2 && (part->spec.kind == WN_KNN_DIFFERENCE || part->spec.kind == WN_KNN);
+}
+
 static winnow_status read_part(const reader *r, int p, wn_part *part)
 {
     char name[64];
@@ -229,11 +254,13 @@ static winnow_status read_part(const reader *r, int p, wn_part *part)
         if (!table)
             break;
         snprintf(name, sizeof name, "gate.%d.%s", p, table);
-        if (part->spec.kind == WN_KNN_DIFFERENCE && t == 2 && !wn_safetensors_find(r->in, name))
-            break; /* a gate without abnormals */
+        if (is_optional(part, t) && !wn_safetensors_find(r->in, name))
+            break;
         int most = t ? most_rows(part, t) : 1;
-        winnow_status status = read_table(r, name, most, part->dim, &part->table[t]);
-        if (!status && most == part->dim && part->table[t].rows != part->dim)
+        const int cols = part->spec.kind == WN_KNN && t == 3 ? 1 : part->dim;
+        winnow_status status = read_table(r, name, most, cols, &part->table[t]);
+        const bool square = (part->spec.kind == WN_MAHALANOBIS || part->spec.kind == WN_RELATIVE) && t % 2;
+        if (!status && square && part->table[t].rows != part->dim)
             status = wn_fail(r->error, WINNOW_ERROR_FORMAT, -1, "tensor '%s' is not square", name);
         if (status)
             return status;
@@ -332,7 +359,8 @@ static winnow_status read_steps(const reader *r)
 
 static winnow_status read_calibration(const reader *r)
 {
-    static const char *const promises[] = {"photos", "groups", NULL}, *const sources[] = {"sources", "blocks", "held-out",
+    static const char *const promises[] = {"photos", "groups", NULL}, *const sources[] = {"sources", "blocks",
+                                                                                          "held-out",
                                                                                           "camera", NULL};
     wn_calibration *calibration = &r->file->calibration;
     int over_groups = 0, source = 0;
@@ -429,6 +457,11 @@ static winnow_status read_memory(const reader *r)
     if (status)
         return status;
     int count = (int)label->shape[0], dim[WN_FEATURES];
+    memory->first_learned = WN_MAX_GROUPS;
+    if (text_of(r, "winnow.first_learned"))
+        status = need_count(r, "winnow.first_learned", 0, r->file->groups, &memory->first_learned);
+    if (status)
+        return status;
     wn_gate_file_dims(r->file, dim);
     memory->label = malloc((size_t)count * sizeof *memory->label);
     memory->group = malloc((size_t)count * sizeof *memory->group);
@@ -459,10 +492,11 @@ static winnow_status read_memory(const reader *r)
 static bool is_derived(const char *key)
 {
     static const char *const derived[] = {
-        "winnow.kind",      "winnow.format",  "winnow.architecture", "winnow.width",      "winnow.input",
-        "winnow.embedding", "winnow.fit",     "winnow.resample",     "winnow.channels",   "winnow.mean",
-        "winnow.std",       "winnow.scorer",  "winnow.false_reject", "winnow.confidence", "winnow.threshold",
-        "winnow.groups",    "winnow.classes", "winnow.class_scale"};
+        "winnow.kind",         "winnow.format",      "winnow.architecture", "winnow.width",
+        "winnow.input",        "winnow.embedding",   "winnow.fit",          "winnow.resample",
+        "winnow.channels",     "winnow.mean",        "winnow.std",          "winnow.scorer",
+        "winnow.false_reject", "winnow.confidence",  "winnow.threshold",    "winnow.groups",
+        "winnow.classes",      "winnow.class_scale", "winnow.first_learned"};
     static const char *const prefixes[] = {"winnow.calibration.", "winnow.group.", "winnow.class."};
     for (size_t i = 0; i < sizeof derived / sizeof *derived; i++)
         if (!strcmp(key, derived[i]))
@@ -511,7 +545,7 @@ static winnow_status check_kind(const reader *r)
 
 static winnow_status read_gate(const wn_safetensors *in, bool memory, wn_gate_file *file, winnow_error *error)
 {
-    reader r = {in, file, error, WINNOW_OK};
+    reader r = {in, file, error, WINNOW_OK, false};
     memset(file, 0, sizeof *file);
     winnow_status status = check_kind(&r);
     if (!status)
@@ -532,6 +566,34 @@ static winnow_status read_gate(const wn_safetensors *in, bool memory, wn_gate_fi
         status = read_metadata(&r);
     if (status)
         wn_gate_file_free(file);
+    return status;
+}
+
+/* The network and its input alone. */
+static winnow_status read_backbone(const wn_safetensors *in, wn_gate_file *file, winnow_error *error)
+{
+    reader r = {in, file, error, WINNOW_OK, true};
+    winnow_status status = read_network(&r);
+    file->has_embedding = false;
+    if (!status)
+        status = read_preprocess(&r);
+    if (status)
+        wn_gate_file_free(file);
+    return status;
+}
+
+winnow_status wn_gate_file_parse_start(const void *bytes, size_t size, wn_gate_file *file,
+                                       winnow_error *error)
+{
+    wn_safetensors *in;
+    memset(file, 0, sizeof *file);
+    winnow_status status = wn_safetensors_parse(bytes, size, &in, error);
+    if (status)
+        return status;
+    const char *kind = wn_safetensors_metadata(in, "winnow.kind");
+    status = !kind || !strcmp(kind, "backbone") ? read_backbone(in, file, error)
+                                                : read_gate(in, true, file, error);
+    wn_safetensors_free(in);
     return status;
 }
 

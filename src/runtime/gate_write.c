@@ -104,6 +104,8 @@ static void put_metadata(wn_writer *writer, const wn_gate_file *file)
     put_number(writer, "winnow.calibration.least_p", calibration->least_p);
     put_text(writer, "winnow.groups", "%d", file->groups);
     put_names(writer, "group", file->group_name, file->groups);
+    if (file->memory.count && file->memory.first_learned < WN_MAX_GROUPS)
+        put_text(writer, "winnow.first_learned", "%d", file->memory.first_learned);
     put_text(writer, "winnow.classes", "%d", file->class_count);
     put_names(writer, "class", file->class_name, file->class_count);
     if (file->classes.data)

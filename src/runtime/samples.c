@@ -14,7 +14,7 @@ const char *wn_feature_name(wn_feature feature)
 
 void wn_samples_init(wn_samples *samples, const int dim[WN_FEATURES])
 {
-    *samples = (wn_samples){0};
+    *samples = (wn_samples){.first_learned = WN_MAX_GROUPS};
     memcpy(samples->dim, dim, sizeof samples->dim);
 }
 
@@ -138,10 +138,11 @@ static void choose(candidate *list, int count, int most, unsigned char *stays)
     }
 }
 
-static void drop_rows(wn_samples *samples, const unsigned char *stays)
+static void drop_rows(wn_samples *samples, const unsigned char *stays, int *boundary)
 {
-    int kept = 0;
+    int kept = 0, before = 0;
     for (int i = 0; i < samples->count; i++) {
+        before += boundary && i < *boundary && stays[i];
         if (!stays[i])
             continue;
         for (int f = 0; f < WN_FEATURES; f++) {
@@ -154,9 +155,11 @@ static void drop_rows(wn_samples *samples, const unsigned char *stays)
         kept++;
     }
     samples->count = kept;
+    if (boundary)
+        *boundary = before;
 }
 
-winnow_status wn_samples_thin(wn_samples *samples, int most, winnow_error *error)
+winnow_status wn_samples_thin(wn_samples *samples, int most, int *boundary, winnow_error *error)
 {
     unsigned char *stays = calloc((size_t)samples->count + 1, 1);
     candidate *list = calloc((size_t)samples->count + 1, sizeof *list);
@@ -176,8 +179,69 @@ winnow_status wn_samples_thin(wn_samples *samples, int most, winnow_error *error
             for (int i = 0; i < count; i++)
                 stays[list[i].row] = 1;
     }
-    drop_rows(samples, stays);
+    drop_rows(samples, stays, boundary);
     free(stays);
     free(list);
+    return WINNOW_OK;
+}
+
+/* ---- what is told again ---- */
+
+static bool same_features(const wn_samples *a, int i, const wn_samples *b, int j)
+{
+    for (int f = 0; f < WN_FEATURES; f++) {
+        const size_t dim = (size_t)a->dim[f];
+        if (dim && memcmp(a->feature[f] + (size_t)i * dim, b->feature[f] + (size_t)j * dim,
+                          dim * sizeof(float)) != 0)
+            return false;
+    }
+    return true;
+}
+
+bool wn_samples_knows(const wn_samples *samples, const wn_samples *other, int row)
+{
+    bool known = false;
+    for (int i = 0; i < samples->count && !known; i++)
+        known = same_features(samples, i, other, row);
+    return known;
+}
+
+winnow_status wn_samples_drop_known(wn_samples *samples, int *boundary, int *dropped, winnow_error *error)
+{
+    unsigned char *stays = malloc((size_t)samples->count + 1);
+    if (!stays)
+        return wn_fail_memory(error);
+    *dropped = 0;
+    for (int i = 0; i < samples->count; i++) {
+        stays[i] = 1;
+        for (int j = *boundary; i < *boundary && j < samples->count && stays[i]; j++)
+            stays[i] = !same_features(samples, i, samples, j);
+        *dropped += !stays[i];
+    }
+    drop_rows(samples, stays, boundary);
+    free(stays);
+    return WINNOW_OK;
+}
+
+winnow_status wn_samples_copy(const wn_samples *samples, wn_samples *copy, winnow_error *error)
+{
+    wn_samples_init(copy, samples->dim);
+    copy->first_learned = samples->first_learned;
+    winnow_status status = WINNOW_OK;
+    while (copy->capacity < samples->count && !status)
+        status = grow(copy, error);
+    if (status) {
+        wn_samples_free(copy);
+        return status;
+    }
+    copy->count = samples->count;
+    for (int f = 0; f < WN_FEATURES && copy->count; f++)
+        if (copy->dim[f])
+            memcpy(copy->feature[f], samples->feature[f],
+                   (size_t)copy->count * (size_t)copy->dim[f] * sizeof(float));
+    if (copy->count) {
+        memcpy(copy->label, samples->label, (size_t)copy->count * sizeof *copy->label);
+        memcpy(copy->group, samples->group, (size_t)copy->count * sizeof *copy->group);
+    }
     return WINNOW_OK;
 }

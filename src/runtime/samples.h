@@ -6,6 +6,8 @@
 
 #include "error.h"
 
+#include <stdbool.h>
+
 /* What the network says of a photo. */
 typedef enum wn_feature {
     WN_BOTTLENECK, /* mean over the grid of the linear bottleneck before the last 1x1 convolution: 320 */
@@ -25,6 +27,8 @@ typedef struct wn_samples {
     float *feature[WN_FEATURES]; /* (count, dim), rows L2-normalised; NULL where not kept */
     int *label;                  /* [count] WN_ABNORMAL, or 1 and up: normal (its class) */
     int *group;                  /* [count] source: a camera, a folder, a burst; 0 to WN_MAX_GROUPS-1 */
+    int first_learned; /* abnormals of groups from this one on are look-alikes that the gate was taught;
+                          WN_MAX_GROUPS: none */
 } wn_samples;
 
 /* Empty, for features of the given lengths (0: not kept). */
@@ -42,7 +46,17 @@ int wn_samples_normals(const wn_samples *samples);
 
 /* Keeps at most `most` normals and `most` abnormals: an even share of each group (small groups are kept
  * whole), drawn by a hash of the features, so that what stays is a random sample (calibration needs that)
- * and the same one every time. Order is kept. */
-winnow_status wn_samples_thin(wn_samples *samples, int most, winnow_error *error);
+ * and the same one every time. Order is kept; *boundary (NULL is allowed), a row, moves with its rows. */
+winnow_status wn_samples_thin(wn_samples *samples, int most, int *boundary, winnow_error *error);
+
+/* Whether row `row` of other, which keeps the same features, is in samples to the bit. */
+bool wn_samples_knows(const wn_samples *samples, const wn_samples *other, int row);
+
+/* *copy is empty before, and freed by the caller. */
+winnow_status wn_samples_copy(const wn_samples *samples, wn_samples *copy, winnow_error *error);
+
+/* Drops the rows before *boundary that have the features of a row after it, whatever the labels: what is told
+ * last holds. *boundary moves with its rows; *dropped counts. */
+winnow_status wn_samples_drop_known(wn_samples *samples, int *boundary, int *dropped, winnow_error *error);
 
 #endif

@@ -32,16 +32,15 @@ static float highest(const wn_table *table, const float *x)
     return best;
 }
 
-/* Mean cosine with the nearest rows; 0 where there are none. */
-static float nearest_cosines(const wn_table *table, const float *x)
+float wn_nearest_cosines(const wn_table *table, const float *x, int nearest)
 {
     float best[WN_NEIGHBOURS]; /* descending */
     int found = 0;
     for (int i = 0; i < table->rows; i++) {
         float cosine = wn_dot(table->data + (size_t)i * table->cols, x, table->cols);
-        if (found == WN_NEIGHBOURS && cosine <= best[found - 1])
+        if (found == nearest && cosine <= best[found - 1])
             continue;
-        int at = found < WN_NEIGHBOURS ? found++ : found - 1;
+        int at = found < nearest ? found++ : found - 1;
         for (; at > 0 && best[at - 1] < cosine; at--)
             best[at] = best[at - 1];
         best[at] = cosine;
@@ -50,6 +49,15 @@ static float nearest_cosines(const wn_table *table, const float *x)
     for (int i = 0; i < found; i++)
         sum += best[i];
     return found ? sum / found : 0;
+}
+
+/* Nearness to normals, minus that to look-alikes where there are any. */
+static float knn(const wn_table *normals, const wn_table *learned, const wn_table *level, const float *x)
+{
+    float score = wn_nearest_cosines(normals, x, WN_NEIGHBOURS);
+    if (learned->rows)
+        score -= fmaxf(wn_nearest_cosines(learned, x, WN_LEARNED_NEIGHBOURS), level->data[0]);
+    return score;
 }
 
 /* |W x - o|^2 / dim, W lower triangular (dim, dim), o = W mean. */
@@ -73,9 +81,9 @@ static float raw_score(const wn_part *part, const float *x)
     case WN_PROTOTYPES:
         return highest(table, x);
     case WN_KNN:
-        return nearest_cosines(table, x);
+        return knn(table, table + 1, table + 2, x);
     case WN_KNN_DIFFERENCE:
-        return nearest_cosines(table, x) - nearest_cosines(table + 1, x);
+        return wn_nearest_cosines(table, x, WN_NEIGHBOURS) - wn_nearest_cosines(table + 1, x, WN_NEIGHBOURS);
     case WN_MAHALANOBIS:
         return -distance(table, table + 1, x);
     case WN_RELATIVE:

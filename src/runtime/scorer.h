@@ -13,9 +13,10 @@
 #include <stdbool.h>
 
 typedef enum wn_scorer_kind {
-    WN_COSINE,         /* x . mean of the normals, normalised */
-    WN_PROTOTYPES,     /* the largest cosine with one of k <= 16 spherical k-means centres of the normals */
-    WN_KNN,            /* mean cosine with the 5 nearest of a coreset of normals */
+    WN_COSINE,     /* x . mean of the normals, normalised */
+    WN_PROTOTYPES, /* the largest cosine with one of k <= 16 spherical k-means centres of the normals */
+    WN_KNN,        /* mean cosine with the 5 nearest of a coreset of normals, minus that with the 3 nearest
+                      look-alikes that the gate was taught, as far as that is more than normals have */
     WN_KNN_DIFFERENCE, /* that minus the same of a coreset of abnormals, where any are known */
     WN_MAHALANOBIS,    /* minus the squared distance to the normals' Gaussian / dim (Ledoit-Wolf) */
     WN_RELATIVE,       /* the same plus the squared distance to the abnormals' Gaussian / dim */
@@ -26,6 +27,11 @@ typedef enum wn_scorer_kind {
 } wn_scorer_kind;
 
 enum { WN_MAX_PARTS = 4, WN_PROTOTYPE_COUNT = 16, WN_CORESET = 512, WN_NEIGHBOURS = 5, WN_SPEC_TEXT = 256 };
+
+/* Of the look-alikes that a gate was taught: it is nearness to few of them that counts (a handful may be all
+ * there are), above the level that 9 of 10 normals stay below. */
+enum { WN_LEARNED_NEIGHBOURS = 3 };
+#define WN_LEARNED_QUANTILE 0.9
 
 typedef struct wn_spec_part {
     wn_scorer_kind kind;
@@ -97,6 +103,9 @@ float wn_part_score(const wn_part *part, const int dim[WN_FEATURES], const float
 
 /* The score of all parts from the raw score of each. */
 float wn_standard_score(const wn_scorer *scorer, const float *raw);
+
+/* Mean cosine with the `nearest` (at most WN_NEIGHBOURS) nearest rows; 0 where there are none. */
+float wn_nearest_cosines(const wn_table *table, const float *x, int nearest);
 
 /* x of a part (see above), to x[part->dim]. */
 void wn_part_input(const wn_part *part, const int dim[WN_FEATURES], const float *const feature[WN_FEATURES],

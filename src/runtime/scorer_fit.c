@@ -18,6 +18,7 @@ typedef struct rows_of {
 
 typedef struct fit_data {
     rows_of normal, abnormal;
+    int first_learned;
     const wn_class_vectors *classes;
 } fit_data;
 
@@ -130,9 +131,60 @@ static winnow_status fit_coreset(const rows_of *rows, wn_table *table, winnow_er
     return status;
 }
 
+/* The rows of look-alikes that the gate was taught; x and group are the copy's own, weight is not used. */
+static winnow_status learned_rows(const fit_data *data, rows_of *learned, winnow_error *error)
+{
+    const rows_of *all = &data->abnormal;
+    const size_t row = (size_t)all->dim * sizeof *all->x;
+    *learned = (rows_of){.dim = all->dim,
+                         .x = malloc((size_t)all->count * row + 1),
+                         .group = malloc(((size_t)all->count + 1) * sizeof *all->group)};
+    if (!learned->x || !learned->group)
+        return wn_fail_memory(error);
+    for (int i = 0; i < all->count; i++)
+        if (all->group[i] >= data->first_learned) {
+            memcpy(learned->x + (size_t)learned->count * all->dim, all->x + (size_t)i * all->dim, row);
+            learned->group[learned->count++] = all->group[i];
+        }
+    return WINNOW_OK;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* How near normals are to the look-alikes: the quantile, interpolated as numpy.quantile does. */
+static winnow_status fit_level(const rows_of *normal, const wn_table *learned, wn_table *level,
+                               winnow_error *error)
+{
+    float *near = malloc((size_t)normal->count * sizeof *near);
+    winnow_status status = near ? make_table(level, 1, 1, error) : wn_fail_memory(error);
+    if (!status) {
+        for (int i = 0; i < normal->count; i++)
+            near[i] = wn_nearest_cosines(learned, normal->x + (size_t)i * normal->dim, WN_LEARNED_NEIGHBOURS);
+        qsort(near, (size_t)normal->count, sizeof *near, ascending);
+        const double at = WN_LEARNED_QUANTILE * (normal->count - 1);
+        const int low = (int)at, high = low + 1 < normal->count ? low + 1 : low;
+        level->data[0] = (float)(near[low] + (at - low) * (near[high] - near[low]));
+    }
+    free(near);
+    return status;
+}
+
 static winnow_status fit_knn(const fit_data *data, wn_table *table, winnow_error *error)
 {
-    return fit_coreset(&data->normal, table, error);
+    rows_of learned = {0};
+    winnow_status status = fit_coreset(&data->normal, table, error);
+    if (!status)
+        status = learned_rows(data, &learned, error);
+    if (!status && learned.count)
+        status = fit_coreset(&learned, table + 1, error);
+    if (!status && learned.count)
+        status = fit_level(&data->normal, table + 1, table + 2, error);
+    free_rows(&learned);
+    return status;
 }
 
 static winnow_status fit_knn_difference(const fit_data *data, wn_table *table, winnow_error *error)
@@ -298,7 +350,7 @@ static winnow_status fit_part(const wn_spec_part *spec, const wn_samples *sample
             part->dim += samples->dim[f];
         }
     winnow_status status = spec->centred ? find_origin(part, samples, list, count, error) : WINNOW_OK;
-    fit_data data = {.classes = classes};
+    fit_data data = {.first_learned = samples->first_learned, .classes = classes};
     if (!status)
         status = gather(part, samples, list, count, true, &data.normal, error);
     if (!status)

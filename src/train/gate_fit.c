@@ -283,7 +283,7 @@ winnow_status wn_gate_fit(const wn_gate_fit_options *options, wn_gate_file *gate
     gate->source = best.source;
     free(best.score);
     drop_unused_features(&gate->memory, wn_spec_features(&gate->spec));
-    return status ? status : wn_samples_thin(&gate->memory, WN_MEMORY, error);
+    return status ? status : wn_samples_thin(&gate->memory, WN_MEMORY, NULL, error);
 }
 
 void wn_gate_fit_result_free(wn_gate_fit_result *result)

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `winnow calibrate`: keeps a gate's promise on a new camera. */
+#include "../src/runtime/learn.h"
+#include "commands.h"
+#include "options.h"
+#include "output.h"
+#include "teach.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { NOT_GIVEN = -1 };
+
+static struct {
+    option_list normal;
+    const char *output;
+    double false_reject, confidence;
+    teach_options read;
+    bool json;
+} given = {.false_reject = NOT_GIVEN, .confidence = NOT_GIVEN, .read = {.max_bad = 0.05}};
+
+static const option_row rows[] = {
+    {"normal", 0, OPTION_LIST, "DIR",
+     "photos of the right kind from the new camera, that the gate was not made of; may be given again",
+     &given.normal},
+    {"output", 'o', OPTION_TEXT, "FILE", "the new gate (default: GATE itself)", &given.output},
+    {"false-reject", 0, OPTION_PERCENT, "P",
+     "share of normal photos that may be turned away (default: as before)", &given.false_reject, 0, 0.5,
+     .open = true},
+    {"confidence", 0, OPTION_PERCENT, "P", "keep that promise with this probability (default: as before)",
+     &given.confidence, 0, 0.9999},
+    {"max-bad", 0, OPTION_PERCENT, "P", "stop where more photos than that cannot be read",
+     &given.read.max_bad, 0, 1},
+    {"threads", 0, OPTION_INTEGER, "N", "threads (default: as many as there are cores)", &given.read.threads,
+     1, 256},
+    {"json", 0, OPTION_FLAG, NULL, "print the result as one JSON object", &given.json},
+    {0},
+};
+
+static const options_usage usage = {
+    "GATE --normal DIR [-o NEW]",
+    "Sets a gate's threshold anew on photos of one camera, so that it keeps its promise there. What it looks "
+    "for "
+    "stays. 5% takes 19 photos, 5% with 95% confidence 59, 1% takes 99.",
+    rows,
+    1,
+    1,
+};
+
+static int one_group(wn_gate_file *gate, const char *source, bool normal)
+{
+    (void)gate;
+    (void)source;
+    (void)normal;
+    return 0;
+}
+
+/* What came of it. */
+typedef struct recalibration {
+    float before;    /* threshold */
+    double rejected; /* share of the photos that the old threshold turns away */
+    int count;
+} recalibration;
+
+/* Scores of the photos by the gate as it is. Those that it was made of say nothing, and are left out. */
+static winnow_status score_photos(const wn_gate_file *gate, const wn_samples *photos, float *score,
+                                  int *count, winnow_error *error)
+{
+    float *scratch = malloc(((size_t)wn_scorer_scratch(&gate->scorer) + 1) * sizeof *scratch);
+    if (!scratch)
+        return wn_fail_memory(error);
+    *count = 0;
+    for (int i = 0; i < photos->count; i++)
+        if (!wn_samples_knows(&gate->memory, photos, i))
+            score[(*count)++] = wn_learn_score(&gate->scorer, photos, i, scratch);
+    free(scratch);
+    if (*count < photos->count)
+        output_warning(
+            "%d photo%s the gate was made of %s left out: calibration needs photos that it did not see",
+            photos->count - *count, photos->count - *count == 1 ? "" : "s",
+            photos->count - *count == 1 ? "is" : "are");
+    return WINNOW_OK;
+}
+
+static winnow_status calibrate(wn_gate_file *gate, recalibration *result, winnow_error *error)
+{
+    wn_samples photos;
+    wn_calibration calibration = {0};
+    wn_promise promise = gate->calibration.promise;
+    if (given.false_reject != NOT_GIVEN)
+        promise.false_reject = given.false_reject;
+    if (given.confidence != NOT_GIVEN)
+        promise.confidence = given.confidence;
+    wn_samples_init(&photos, gate->memory.count ? gate->memory.dim : gate->scorer.dim);
+    const option_list none = {0};
+    float *score = NULL;
+    winnow_status status = teach_read(gate, &given.normal, &none, &given.read, one_group, &photos, error);
+    if (!status && !(score = malloc(((size_t)photos.count + 1) * sizeof *score)))
+        status = wn_fail_memory(error);
+    if (!status)
+        status = score_photos(gate, &photos, score, &result->count, error);
+    if (!status)
+        status = wn_calibrate(score, NULL, result->count, promise, &calibration, error);
+    if (!status) {
+        int rejected = 0;
+        for (int i = 0; i < result->count; i++)
+            rejected += score[i] < gate->calibration.threshold;
+        result->rejected = (double)rejected / result->count;
+        result->before = gate->calibration.threshold;
+        wn_calibration_free(&gate->calibration);
+        gate->calibration = calibration;
+        gate->source = WN_CALIBRATED_BY_CAMERA;
+    }
+    free(score);
+    wn_samples_free(&photos);
+    return status;
+}
+
+static int print(const wn_gate_file *gate, const recalibration *result, const char *output)
+{
+    const wn_calibration *calibration = &gate->calibration;
+    if (given.json)
+        return output_json(json_pack(
+            "{s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "gate", output, "calibration_count", result->count,
+            "threshold", output_real((double)calibration->threshold), "threshold_before",
+            output_real((double)result->before), "rejected_before", output_real(result->rejected),
+            "false_reject", output_real(calibration->promise.false_reject), "confidence",
+            output_real(calibration->promise.confidence)));
+    printf("calibration  %d normals of this camera; threshold %.6g, before %.6g, which turned away %.1f%% of "
+           "them\n",
+           result->count, (double)calibration->threshold, (double)result->before, 100 * result->rejected);
+    printf("promise      at most %.3g%% of this camera's normal photos are turned away",
+           100 * calibration->promise.false_reject);
+    if (calibration->promise.confidence > 0)
+        printf(", with %.3g%% confidence", 100 * calibration->promise.confidence);
+    else
+        printf(", on average");
+    printf("\ngate         %s\n", output);
+    return STATUS_DONE;
+}
+
+int command_calibrate(int argc, char **argv)
+{
+    char **operands;
+    char *command = output_command_line(argc, argv);
+    int exit_status = options_read(&usage, argc, argv, &operands);
+    winnow_error error;
+    wn_gate_file gate = {0};
+    if (exit_status < 0 && !given.normal.count)
+        exit_status = output_usage("no photos of the new camera: give --normal DIR");
+    if (exit_status < 0) {
+        recalibration result = {0};
+        const char *output = given.output ? given.output : operands[0];
+        winnow_status status = wn_gate_file_read(operands[0], true, &gate, &error);
+        if (!status)
+            status = calibrate(&gate, &result, &error);
+        if (!status)
+            status = teach_set_provenance(&gate, "winnow.calibrated", command ? command : "", &error);
+        if (!status)
+            status = wn_gate_file_write(&gate, output, &error);
+        exit_status = status ? output_failure(&error) : print(&gate, &result, output);
+    }
+    wn_gate_file_free(&gate);
+    free(given.normal.item);
+    free(command);
+    return exit_status;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `winnow eval` in parts: eval.c judges and measures, eval_report.c writes the page. */
+#ifndef CLI_EVAL_H
+#define CLI_EVAL_H
+
+#include "../src/train/dataset.h"
+#include "judge.h"
+#include "progress.h"
+
+/* The photos of one label, their scores, and how many were accepted. */
+typedef struct eval_side {
+    wn_dataset *set;  /* NULL where no folder was given */
+    judged *judged;   /* [set->count] */
+    float *embedding; /* (set->count, winnow_gate_embedding_size), where a report is wanted; or NULL */
+    float *score;     /* [count] of those that could be read */
+    float *p;         /* likewise */
+    size_t count, accepted, failed;
+} eval_side;
+
+typedef struct evaluation {
+    const winnow_gate *gate;
+    const char *gate_path, *command;
+    eval_side side[2]; /* 0 abnormal, 1 normal */
+    double auroc, fpr_at_95_tpr, seconds;
+    double drift; /* significance of the normals' leaning low (Kolmogorov-Smirnov); NaN where they are few */
+    progress bar;
+} evaluation;
+
+winnow_status eval_write_report(const evaluation *evaluation, const char *path, winnow_error *error);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What `winnow eval` puts on its page. */
+#include "eval.h"
+
+#include "../src/report/report.h"
+#include "../src/runtime/error.h"
+#include "../src/train/metrics.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static report_rate rate(size_t part, size_t whole)
+{
+    const wn_interval interval = wn_rate_interval(part, whole, 0.95);
+    return (report_rate){whole ? (double)part / (double)whole : NAN, interval.low, interval.high};
+}
+
+/* The photos that could be read, and their embeddings side by side. */
+static size_t list_photos(const evaluation *e, report_photo *photo, float *feature, size_t feature_size)
+{
+    size_t count = 0;
+    for (int label = 1; label >= 0; label--) {
+        const eval_side *s = &e->side[label];
+        for (size_t i = 0; s->set && i < s->set->count; i++) {
+            if (s->judged[i].failed)
+                continue;
+            const winnow_result *result = &s->judged[i].result;
+            memcpy(feature + count * feature_size, s->embedding + i * feature_size,
+                   feature_size * sizeof *feature);
+            photo[count++] = (report_photo){s->set->photo[i].path,
+                                            s->set->subfolder.name[s->set->photo[i].subfolder],
+                                            label != 0,
+                                            result->similarity,
+                                            result->p_value,
+                                            result->verdict};
+        }
+    }
+    return count;
+}
+
+/* What the promise was: the words of the gate file, for people. */
+static void describe_promise(const winnow_gate *gate, char *text, size_t size)
+{
+    const char *confidence = winnow_gate_metadata(gate, "winnow.confidence");
+    const char *over = winnow_gate_metadata(gate, "winnow.calibration.promise");
+    const double sure = confidence ? atof(confidence) : 0;
+    char how[64] = "on average";
+    if (sure > 0)
+        snprintf(how, sizeof how, "with %.4g%% confidence", 100 * sure);
+    snprintf(text, size, "at most %.3g%% of normals rejected, %s, %s",
+             100 * (double)winnow_gate_false_reject(gate), how,
+             over && !strcmp(over, "groups") ? "on new sources like those it was calibrated on"
+                                             : "on photos like those it was calibrated on");
+}
+
+static void describe_drift(const evaluation *e, const report_rate *rejected, char *text, size_t size)
+{
+    if (isnan(e->drift))
+        snprintf(text, size, "too few normals to tell");
+    else
+        snprintf(text, size, "%s (p-values uniform or higher: Kolmogorov-Smirnov %.2g)%s",
+                 e->drift >= 0.001 ? "these normals look like those it was calibrated on"
+                                   : "these normals look less normal than those it was calibrated on",
+                 e->drift,
+                 rejected->low > (double)winnow_gate_false_reject(e->gate) ? "; the promise is not kept"
+                                                                           : "");
+}
+
+static void hash_of(const evaluation *e, int label, char hash[33])
+{
+    strcpy(hash, "none");
+    if (e->side[label].set)
+        wn_dataset_hash(e->side[label].set, hash);
+}
+
+static winnow_status write_page(const evaluation *e, report_page *page, const char *path, winnow_error *error)
+{
+    char promise[256], drift[256], basis[128], data[80], normal_hash[33], abnormal_hash[33], seconds[32];
+    const char *count = winnow_gate_metadata(e->gate, "winnow.calibration.count");
+    const char *groups = winnow_gate_metadata(e->gate, "winnow.calibration.groups");
+    describe_promise(e->gate, promise, sizeof promise);
+    describe_drift(e, &page->false_reject, drift, sizeof drift);
+    snprintf(basis, sizeof basis, "%s normals of %s source%s", count ? count : "?", groups ? groups : "?",
+             groups && !strcmp(groups, "1") ? "" : "s");
+    hash_of(e, 1, normal_hash);
+    hash_of(e, 0, abnormal_hash);
+    snprintf(data, sizeof data, "normal %.16s, abnormal %.16s", normal_hash, abnormal_hash);
+    snprintf(seconds, sizeof seconds, "%.1f s", e->seconds);
+    const report_fact calibration[] = {{"promise", promise},
+                                       {"calibrated on", basis},
+                                       {"scorer", winnow_gate_metadata(e->gate, "winnow.scorer")},
+                                       {"here", drift},
+                                       {0}};
+    const report_fact provenance[] = {{"command", e->command},
+                                      {"data hash", data},
+                                      {"time", seconds},
+                                      {"gate", e->gate_path},
+                                      {"gate made by", winnow_gate_metadata(e->gate, "winnow.command")},
+                                      {"settings", winnow_gate_metadata(e->gate, "winnow.settings")},
+                                      {"gate made", winnow_gate_metadata(e->gate, "winnow.created")},
+                                      {"winnow", WINNOW_VERSION},
+                                      {0}};
+    page->calibration = calibration;
+    page->provenance = provenance;
+    return report_write(page, path, error);
+}
+
+winnow_status eval_write_report(const evaluation *e, const char *path, winnow_error *error)
+{
+    const eval_side *abnormal = &e->side[0], *normal = &e->side[1];
+    const size_t most = normal->count + abnormal->count + 1,
+                 feature_size = (size_t)winnow_gate_embedding_size(e->gate);
+    report_photo *photo = calloc(most, sizeof *photo);
+    float *feature = malloc(most * feature_size * sizeof *feature);
+    winnow_status status = photo && feature ? WINNOW_OK : wn_fail_memory(error);
+    if (!status) {
+        const char *slash = strrchr(e->gate_path, '/');
+        report_page page = {.title = slash ? slash + 1 : e->gate_path,
+                            .photo = photo,
+                            .photo_count = list_photos(e, photo, feature, feature_size),
+                            .feature = feature,
+                            .feature_size = (int)feature_size,
+                            .auroc = e->auroc,
+                            .fpr_at_95_tpr = e->fpr_at_95_tpr,
+                            .false_reject = rate(normal->count - normal->accepted, normal->count),
+                            .abnormal_accept = rate(abnormal->accepted, abnormal->count),
+                            .asked_false_reject = (double)winnow_gate_false_reject(e->gate),
+                            .threshold = winnow_gate_threshold(e->gate),
+                            .score_name = "similarity"};
+        status = write_page(e, &page, path, error);
+    }
+    free(photo);
+    free(feature);
+    return status;
+}

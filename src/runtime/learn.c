@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The work is cross.c's; what is here is which scorer to fit, and an honest account of what changed. */
+#include "learn.h"
+#include "cross.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NEW_PARTS = 5 }; /* new photos are judged by gates without one part of them */
+
+static const char *const without_abnormals = "knn:bottleneck";
+static const char *const with_abnormals = "knn:bottleneck,logistic:bottleneck";
+
+/* ---- what is taught ---- */
+
+int wn_learn_group(wn_gate_file *gate, const char *name, bool normal)
+{
+    if (normal)
+        return wn_gate_file_group(gate, name);
+    wn_samples *memory = &gate->memory;
+    if (memory->first_learned > gate->groups)
+        memory->first_learned = gate->groups;
+    char own[256]; /* not the name of a source of the training, nor of normals */
+    for (int i = 1;; i++) {
+        snprintf(own, sizeof own, i > 1 ? "learned: %.200s (%d)" : "learned: %.200s", name, i);
+        const int group = wn_gate_file_group(gate, own);
+        if (group < 0 || group >= memory->first_learned)
+            return group;
+    }
+}
+
+void wn_learn_start(wn_gate_file *gate)
+{
+    const int dim[WN_FEATURES] = {[WN_BOTTLENECK] = gate->network.bottleneck};
+    wn_samples_init(&gate->memory, dim);
+    gate->calibration.promise = (wn_promise){.false_reject = 0.05};
+}
+
+winnow_status wn_learn_check(const wn_gate_file *gate, winnow_error *error)
+{
+    if (gate->spec.parts && gate->source == WN_CALIBRATED_HELD_OUT)
+        return wn_fail(
+            error, WINNOW_ERROR_DATA, -1,
+            "this gate's network learned from its own photos, or was validated on given ones, so it "
+            "cannot be taught more: train it anew with the photos, or use `winnow calibrate`");
+    if (gate->spec.parts && !gate->memory.count)
+        return wn_fail(error, WINNOW_ERROR_DATA, -1,
+                       "this gate keeps no memory of its photos, so it cannot be taught: train it anew");
+    return WINNOW_OK;
+}
+
+/* The scorer that it had. One that was made without abnormals becomes the usual one when there are any. */
+static winnow_status choose_spec(const wn_gate_file *gate, int first_new, wn_scorer_spec *spec,
+                                 winnow_error *error)
+{
+    const wn_samples *memory = &gate->memory;
+    const int abnormals = memory->count - wn_samples_normals(memory);
+    char text[WN_SPEC_TEXT] = "";
+    wn_spec_format(&gate->spec, text);
+    if (!text[0] || !strcmp(text, without_abnormals))
+        return wn_spec_parse(abnormals >= 2 ? with_abnormals : without_abnormals, spec, error);
+    *spec = gate->spec;
+    bool looks = wn_spec_uses_abnormals(spec);
+    for (int p = 0; p < spec->parts; p++)
+        looks |= spec->part[p].kind == WN_KNN;
+    for (int i = first_new; i < memory->count && !looks; i++)
+        if (memory->label[i] == WN_ABNORMAL)
+            return wn_fail(
+                error, WINNOW_ERROR_DATA, -1,
+                "this gate's scorer (%s) looks at normal photos alone: teach it normals, or train a "
+                "gate with --scorer auto",
+                text);
+    return WINNOW_OK;
+}
+
+/* ---- an account of it ---- */
+
+/* Rejected and accepted among rows [first, end), by score and threshold. */
+static void tally(const wn_samples *samples, const float *score, float threshold, int first, int end,
+                  double *rejected, double *accepted)
+{
+    int count[2] = {0, 0}, passed[2] = {0, 0};
+    for (int i = first; i < end; i++) {
+        const int normal = samples->label[i] != WN_ABNORMAL;
+        count[normal]++;
+        passed[normal] += score[i] >= threshold;
+    }
+    *rejected = count[1] ? 1 - (double)passed[1] / count[1] : NAN;
+    *accepted = count[0] ? (double)passed[0] / count[0] : NAN;
+}
+
+float wn_learn_score(const wn_scorer *scorer, const wn_samples *samples, int i, float *scratch)
+{
+    const float *feature[WN_FEATURES];
+    for (int f = 0; f < WN_FEATURES; f++)
+        feature[f] = samples->feature[f] ? samples->feature[f] + (size_t)i * (size_t)samples->dim[f] : NULL;
+    return wn_scorer_score(scorer, feature, scratch);
+}
+
+/* The gate as it was: known photos by gates without their source, new ones by the gate itself. */
+static winnow_status judge_before(const wn_gate_file *gate, int first_new, float *score,
+                                  winnow_lesson_shares *shares, winnow_error *error)
+{
+    *shares = (winnow_lesson_shares){NAN, NAN, NAN, NAN};
+    if (!gate->spec.parts)
+        return WINNOW_OK;
+    wn_samples known = gate->memory; /* a view of its first rows */
+    known.count = first_new;
+    wn_folds folds;
+    wn_scorer scorer = {0};
+    winnow_status status = wn_folds_create(&known, &folds, error);
+    if (status)
+        return status;
+    status = wn_cross_fit(&gate->spec, &known, &folds, &gate->classes, true, &scorer, score, error);
+    wn_folds_free(&folds);
+    float *scratch = malloc(((size_t)wn_scorer_scratch(&gate->scorer) + 1) * sizeof *scratch);
+    if (!status && !scratch)
+        status = wn_fail_memory(error);
+    for (int i = first_new; i < gate->memory.count && !status; i++)
+        score[i] = wn_learn_score(&gate->scorer, &gate->memory, i, scratch);
+    const float threshold = gate->calibration.threshold;
+    if (!status) {
+        tally(&known, score, threshold, 0, first_new, &shares->rejected, &shares->accepted);
+        tally(&gate->memory, score, threshold, first_new, gate->memory.count, &shares->new_rejected,
+              &shares->new_accepted);
+    }
+    free(scratch);
+    wn_scorer_free(&scorer);
+    return status;
+}
+
+/* Scores every fifth of the new rows by a gate made of everything else, standardised as the taught one is. */
+static winnow_status judge_new_part(const wn_gate_file *gate, const wn_learned *learned, int first_new,
+                                    int part, int *list, float *score, winnow_error *error)
+{
+    const wn_samples *memory = &gate->memory;
+    int kept = 0;
+    for (int i = 0; i < memory->count; i++)
+        if (i < first_new || (i - first_new) % NEW_PARTS != part)
+            list[kept++] = i;
+    wn_scorer scorer;
+    winnow_status status = wn_scorer_fit(&learned->spec, memory, list, kept, &gate->classes, &scorer, error);
+    for (int p = 0; p < scorer.parts && !status; p++) {
+        scorer.part[p].centre = learned->scorer.part[p].centre;
+        scorer.part[p].spread = learned->scorer.part[p].spread;
+    }
+    float *scratch = malloc(((size_t)wn_scorer_scratch(&scorer) + 1) * sizeof *scratch);
+    if (!status && !scratch)
+        status = wn_fail_memory(error);
+    for (int i = first_new + part; i < memory->count && !status; i += NEW_PARTS)
+        score[i] = wn_learn_score(&scorer, memory, i, scratch);
+    free(scratch);
+    wn_scorer_free(&scorer);
+    return status;
+}
+
+/* Too few photos to do without a part of them are no failure: then nothing is said of the new ones. */
+static winnow_status judge_new(const wn_gate_file *gate, wn_learned *learned, int first_new, float *score,
+                               winnow_error *error)
+{
+    winnow_lesson_shares *shares = &learned->lesson.after;
+    const int count = gate->memory.count,
+              parts = count - first_new < NEW_PARTS ? count - first_new : NEW_PARTS;
+    int *list = malloc(((size_t)count + 1) * sizeof *list);
+    if (!list)
+        return wn_fail_memory(error);
+    winnow_status status = WINNOW_OK;
+    winnow_error failure;
+    for (int part = 0; part < parts && !status; part++)
+        status = judge_new_part(gate, learned, first_new, part, list, score, &failure);
+    free(list);
+    shares->new_rejected = shares->new_accepted = NAN;
+    if (!status)
+        tally(&gate->memory, score, learned->calibration.threshold, first_new, count, &shares->new_rejected,
+              &shares->new_accepted);
+    return status && status != WINNOW_ERROR_DATA ? wn_fail(error, status, -1, "%s", failure.message)
+                                                 : WINNOW_OK;
+}
+
+/* ---- the work ---- */
+
+/* Fits and calibrates; score[memory.count] receives out-of-source scores, of abnormals too where asked. */
+static winnow_status refit(const wn_gate_file *gate, bool abnormals, wn_learned *learned, float *score,
+                           winnow_error *error)
+{
+    wn_folds folds;
+    winnow_status status = wn_folds_create(&gate->memory, &folds, error);
+    if (status)
+        return status;
+    learned->source = folds.by_group ? WN_CALIBRATED_BY_SOURCE : WN_CALIBRATED_BY_BLOCK;
+    status = wn_cross_fit(&learned->spec, &gate->memory, &folds, &gate->classes, abnormals, &learned->scorer,
+                          score, error);
+    if (!status)
+        status = wn_cross_calibrate(&gate->memory, &folds, score, gate->calibration.promise,
+                                    &learned->calibration, error);
+    wn_folds_free(&folds);
+    return status;
+}
+
+/* What the gate was before, what it is now, and what changed between them. */
+static winnow_status give_account(const wn_gate_file *gate, int first_new, wn_learned *learned, float *score,
+                                  winnow_error *error)
+{
+    winnow_lesson *lesson = &learned->lesson;
+    const wn_samples *memory = &gate->memory;
+    winnow_status status = judge_before(gate, first_new, score, &lesson->before, error);
+    if (!status)
+        status = refit(gate, true, learned, score, error);
+    if (status)
+        return status;
+    tally(memory, score, learned->calibration.threshold, 0, first_new, &lesson->after.rejected,
+          &lesson->after.accepted);
+    lesson->normals = wn_samples_normals(memory);
+    lesson->abnormals = memory->count - lesson->normals;
+    for (int i = first_new; i < memory->count; i++)
+        *(memory->label[i] != WN_ABNORMAL ? &lesson->new_normals : &lesson->new_abnormals) += 1;
+    lesson->sources = learned->calibration.groups;
+    return judge_new(gate, learned, first_new, score, error);
+}
+
+/* The calibration's own refusal, before anything is fitted. */
+static winnow_status check_normals(const wn_gate_file *gate, winnow_error *error)
+{
+    wn_calibration none;
+    const int normals = wn_samples_normals(&gate->memory);
+    if (wn_calibration_rank(normals, gate->calibration.promise) > 0)
+        return WINNOW_OK;
+    return wn_calibrate(NULL, NULL, normals, gate->calibration.promise, &none, error);
+}
+
+winnow_status wn_learn(wn_gate_file *gate, int first_new, bool account, wn_learned *learned,
+                       winnow_error *error)
+{
+    *learned = (wn_learned){0};
+    winnow_status status = wn_learn_check(gate, error);
+    if (!status)
+        status = wn_samples_drop_known(&gate->memory, &first_new, &learned->lesson.replaced, error);
+    if (!status)
+        status = wn_samples_thin(&gate->memory, WN_MEMORY, &first_new, error);
+    if (!status)
+        status = check_normals(gate, error);
+    if (!status)
+        status = choose_spec(gate, first_new, &learned->spec, error);
+    if (status)
+        return status;
+    float *score = calloc((size_t)gate->memory.count + 1, sizeof *score);
+    if (!score)
+        return wn_fail_memory(error);
+    status = account ? give_account(gate, first_new, learned, score, error)
+                     : refit(gate, false, learned, score, error);
+    free(score);
+    return status;
+}
+
+void wn_learned_free(wn_learned *learned)
+{
+    wn_scorer_free(&learned->scorer);
+    wn_calibration_free(&learned->calibration);
+}
+
+#define SWAP(type, a, b)                                                                                     \
+    do {                                                                                                     \
+        const type kept = (a);                                                                               \
+        (a) = (b);                                                                                           \
+        (b) = kept;                                                                                          \
+    } while (0)
+
+void wn_learned_swap(wn_gate_file *gate, wn_learned *learned)
+{
+    SWAP(wn_scorer_spec, gate->spec, learned->spec);
+    SWAP(wn_scorer, gate->scorer, learned->scorer);
+    SWAP(wn_calibration, gate->calibration, learned->calibration);
+    SWAP(wn_calibration_source, gate->source, learned->source);
+}

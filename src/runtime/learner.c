@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The public face of learn.c: a gate file in memory, a network to look at pictures with, and what was added.
+ * What was added is appended to the gate's own memory of photos; learning works on a copy of it. */
+#include "gate_file.h"
+#include "learn.h"
+#include "plan.h"
+#include "vector.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct winnow_learner {
+    wn_gate_file file; /* file.memory: the gate's own rows, then those that were added */
+    int own_rows, own_groups, own_first_learned;
+    char source[128]; /* of what is added from now on */
+    wn_plan *plan;
+    int dim[WN_FEATURES]; /* what the memory keeps of a photo */
+    int size;             /* their sum */
+};
+
+/* ---- life ---- */
+
+static winnow_status prepare(winnow_learner *learner, winnow_error *error)
+{
+    wn_gate_file *file = &learner->file;
+    winnow_status status = wn_learn_check(file, error);
+    if (!status)
+        status = wn_plan_create(&file->network, &file->params, WN_PRECISION_FP32, &learner->plan, error);
+    if (status)
+        return status;
+    if (!file->spec.parts)
+        wn_learn_start(file);
+    memcpy(learner->dim, file->memory.dim, sizeof learner->dim);
+    for (int f = 0; f < WN_FEATURES; f++)
+        learner->size += learner->dim[f];
+    learner->own_rows = file->memory.count;
+    learner->own_groups = file->groups;
+    learner->own_first_learned = file->memory.first_learned;
+    return winnow_learner_source(learner, NULL, error);
+}
+
+winnow_status winnow_learner_create(const void *bytes, size_t size, winnow_learner **out, winnow_error *error)
+{
+    if (!bytes || !out)
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
+                       "winnow_learner_create: bytes and learner must not be NULL");
+    winnow_learner *learner = calloc(1, sizeof *learner);
+    if (!learner)
+        return wn_fail_memory(error);
+    winnow_status status = wn_gate_file_parse_start(bytes, size, &learner->file, error);
+    if (!status)
+        status = prepare(learner, error);
+    if (status)
+        winnow_learner_free(learner);
+    else
+        *out = learner;
+    return status;
+}
+
+void winnow_learner_free(winnow_learner *learner)
+{
+    if (!learner)
+        return;
+    wn_plan_free(learner->plan);
+    wn_gate_file_free(&learner->file);
+    free(learner);
+}
+
+void winnow_learner_reset(winnow_learner *learner)
+{
+    if (!learner)
+        return;
+    wn_gate_file *file = &learner->file;
+    file->memory.count = learner->own_rows;
+    file->memory.first_learned = learner->own_first_learned;
+    while (file->groups > learner->own_groups)
+        free(file->group_name[--file->groups]);
+}
+
+winnow_status winnow_learner_promise(winnow_learner *learner, double false_reject, double confidence,
+                                     winnow_error *error)
+{
+    if (!learner || !(false_reject > 0 && false_reject < 0.5) || !(confidence >= 0 && confidence < 1))
+        return wn_fail(
+            error, WINNOW_ERROR_ARGUMENT, -1,
+            "winnow_learner_promise: a false-reject rate must lie between 0 and 0.5, a confidence be at "
+            "least 0 and below 1");
+    learner->file.calibration.promise = (wn_promise){false_reject, confidence};
+    return WINNOW_OK;
+}
+
+winnow_status winnow_learner_source(winnow_learner *learner, const char *name, winnow_error *error)
+{
+    if (!learner)
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1, "winnow_learner_source: learner must not be NULL");
+    if (name && (!*name || strlen(name) >= sizeof learner->source))
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1, "winnow_learner_source: a name has 1 to %zu bytes",
+                       sizeof learner->source - 1);
+    snprintf(learner->source, sizeof learner->source, "%s", name ? name : "camera");
+    return WINNOW_OK;
+}
+
+/* ---- pictures ---- */
+
+int winnow_learner_embedding_size(const winnow_learner *learner)
+{
+    return learner ? learner->size : 0;
+}
+
+static void *aligned(size_t bytes)
+{
+    return aligned_alloc(64, (bytes + 63) / 64 * 64);
+}
+
+/* One forward pass, to feature[f] of the lengths that the network gives. */
+static winnow_status look(const winnow_learner *learner, const winnow_image *image,
+                          float *const feature[WN_FEATURES], winnow_error *error)
+{
+    const wn_preprocess *preprocess = &learner->file.preprocess;
+    const size_t values = (size_t)preprocess->size * (size_t)preprocess->size * 3;
+    const size_t resize = wn_preprocess_scratch(preprocess, image->width, image->height);
+    uint8_t *rgb = malloc(values);
+    float *input = aligned(values * sizeof *input);
+    void *scratch = aligned(wn_plan_scratch(learner->plan, 1)), *resize_scratch = malloc(resize + 1);
+    winnow_status status = rgb && input && scratch && resize_scratch
+                               ? wn_preprocess_bytes(preprocess, image, rgb, resize_scratch, resize, error)
+                               : wn_fail_memory(error);
+    if (!status) {
+        wn_preprocess_normalise(preprocess, rgb, input);
+        const wn_outputs outputs = {.bottleneck = feature[WN_BOTTLENECK],
+                                    .features = feature[WN_POOLED],
+                                    .embedding = learner->file.has_embedding ? feature[WN_EMBEDDING] : NULL};
+        wn_plan_run(learner->plan, 1, input, &outputs, scratch);
+    }
+    free(rgb);
+    free(input);
+    free(scratch);
+    free(resize_scratch);
+    return status;
+}
+
+winnow_status winnow_learner_embed(winnow_learner *learner, const winnow_image *image, float *embedding,
+                                   winnow_error *error)
+{
+    if (!learner || !image || !embedding)
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
+                       "winnow_learner_embed: learner, image and embedding must not be NULL");
+    const wn_network *network = &learner->file.network;
+    const int length[WN_FEATURES] = {network->bottleneck, network->features, network->embedding};
+    float *all = malloc(((size_t)length[0] + (size_t)length[1] + (size_t)length[2]) * sizeof *all);
+    if (!all)
+        return wn_fail_memory(error);
+    float *const feature[WN_FEATURES] = {all, all + length[0], all + length[0] + length[1]};
+    winnow_status status = look(learner, image, feature, error);
+    for (int f = 0; f < WN_FEATURES && !status; f++)
+        if (learner->dim[f]) {
+            wn_normalise(feature[f], learner->dim[f]);
+            memcpy(embedding, feature[f], (size_t)learner->dim[f] * sizeof *embedding);
+            embedding += learner->dim[f];
+        }
+    free(all);
+    return status;
+}
+
+winnow_status winnow_learner_add_embedding(winnow_learner *learner, const float *embedding,
+                                           winnow_label label, winnow_error *error)
+{
+    if (!learner || !embedding || (label != WINNOW_LABEL_ABNORMAL && label != WINNOW_LABEL_NORMAL))
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
+                       "winnow_learner_add_embedding: learner and embedding must not be NULL, label must be "
+                       "normal or abnormal");
+    const float *feature[WN_FEATURES];
+    for (int f = 0; f < WN_FEATURES; f++) {
+        feature[f] = embedding;
+        embedding += learner->dim[f];
+    }
+    const int group = wn_learn_group(&learner->file, learner->source, label == WINNOW_LABEL_NORMAL);
+    if (group < 0)
+        return wn_fail(error, WINNOW_ERROR_MEMORY, -1,
+                       "out of memory, or the pictures come from more than %d sources", WN_MAX_GROUPS);
+    return wn_samples_add(&learner->file.memory, feature, label == WINNOW_LABEL_NORMAL ? 1 : WN_ABNORMAL,
+                          group, error);
+}
+
+winnow_status winnow_learner_add(winnow_learner *learner, const winnow_image *image, winnow_label label,
+                                 winnow_error *error)
+{
+    if (!learner || !image)
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
+                       "winnow_learner_add: learner and image must not be NULL");
+    float *embedding = malloc(((size_t)learner->size + 1) * sizeof *embedding);
+    if (!embedding)
+        return wn_fail_memory(error);
+    winnow_status status = winnow_learner_embed(learner, image, embedding, error);
+    if (!status)
+        status = winnow_learner_add_embedding(learner, embedding, label, error);
+    free(embedding);
+    return status;
+}
+
+/* ---- what is there, and what is missing ---- */
+
+int winnow_learner_count(const winnow_learner *learner, winnow_label label)
+{
+    if (!learner || (label != WINNOW_LABEL_ABNORMAL && label != WINNOW_LABEL_NORMAL))
+        return -1;
+    const int normals = wn_samples_normals(&learner->file.memory);
+    return label == WINNOW_LABEL_NORMAL ? normals : learner->file.memory.count - normals;
+}
+
+int winnow_learner_needed(const winnow_learner *learner)
+{
+    if (!learner)
+        return 0;
+    const int needed = wn_calibration_needed(learner->file.calibration.promise) -
+                       winnow_learner_count(learner, WINNOW_LABEL_NORMAL);
+    return needed > 0 ? needed : 0;
+}
+
+static int count_sources(const wn_samples *memory)
+{
+    int sources = 0;
+    for (int i = 0; i < memory->count; i++) {
+        bool seen = memory->label[i] == WN_ABNORMAL;
+        for (int j = 0; j < i && !seen; j++)
+            seen = memory->label[j] != WN_ABNORMAL && memory->group[j] == memory->group[i];
+        sources += !seen;
+    }
+    return sources;
+}
+
+void winnow_learner_describe(const winnow_learner *learner, char *text, size_t size)
+{
+    if (!learner || !text || !size)
+        return;
+    const wn_promise promise = learner->file.calibration.promise;
+    const int needed = winnow_learner_needed(learner);
+    char rate[64];
+    int length = snprintf(rate, sizeof rate, "%.3g%%", 100 * promise.false_reject);
+    if (promise.confidence > 0)
+        snprintf(rate + length, sizeof rate - (size_t)length, " with %.3g%% confidence",
+                 100 * promise.confidence);
+    if (needed) {
+        snprintf(text, size, "%d more normal picture%s for %s", needed, needed == 1 ? "" : "s", rate);
+        return;
+    }
+    const int sources = count_sources(&learner->file.memory);
+    if (sources >= 3)
+        snprintf(text, size, "%s can be promised, for cameras like these %d", rate, sources);
+    else
+        snprintf(text, size, "%s can be promised, for %s only", rate,
+                 sources == 1 ? "this camera" : "these 2 cameras");
+}
+
+/* ---- the new gate ---- */
+
+winnow_status winnow_learner_learn(winnow_learner *learner, void **bytes, size_t *size, winnow_lesson *lesson,
+                                   winnow_error *error)
+{
+    if (!learner || !bytes || !size)
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
+                       "winnow_learner_learn: learner, bytes and size must not be NULL");
+    wn_gate_file taught = learner->file; /* borrows all of it but the memory */
+    wn_learned learned = {0};
+    winnow_status status = wn_samples_copy(&learner->file.memory, &taught.memory, error);
+    if (!status)
+        status = wn_learn(&taught, learner->own_rows, lesson != NULL, &learned, error);
+    if (!status) {
+        wn_learned_swap(&taught, &learned);
+        status = wn_gate_file_write_memory(&taught, bytes, size, error);
+        wn_learned_swap(&taught, &learned);
+    }
+    if (!status && lesson)
+        *lesson = learned.lesson;
+    wn_learned_free(&learned);
+    wn_samples_free(&taught.memory);
+    return status;
+}
+
+winnow_status winnow_learner_calibrate(winnow_learner *learner, void **bytes, size_t *size,
+                                       winnow_error *error)
+{
+    if (!learner || !bytes || !size || !learner->file.spec.parts)
+        return wn_fail(
+            error, WINNOW_ERROR_ARGUMENT, -1,
+            "winnow_learner_calibrate: it takes a learner that began with a gate; bytes and size must not "
+            "be NULL");
+    const wn_samples *memory = &learner->file.memory;
+    const int added = memory->count - learner->own_rows;
+    wn_gate_file gate = learner->file; /* borrowed, without what was added */
+    gate.memory.count = learner->own_rows;
+    gate.memory.first_learned = learner->own_first_learned;
+    gate.groups = learner->own_groups;
+    gate.source = WN_CALIBRATED_BY_CAMERA;
+    float *score = malloc(((size_t)added + (size_t)wn_scorer_scratch(&gate.scorer) + 1) * sizeof *score);
+    if (!score)
+        return wn_fail_memory(error);
+    int count = 0;
+    for (int i = learner->own_rows; i < memory->count; i++)
+        if (memory->label[i] != WN_ABNORMAL)
+            score[count++] = wn_learn_score(&gate.scorer, memory, i, score + added);
+    winnow_status status =
+        wn_calibrate(score, NULL, count, gate.calibration.promise, &gate.calibration, error);
+    if (!status) {
+        status = wn_gate_file_write_memory(&gate, bytes, size, error);
+        wn_calibration_free(&gate.calibration);
+    }
+    free(score);
+    return status;
+}
+
+void winnow_bytes_free(void *bytes)
+{
+    free(bytes);
+}

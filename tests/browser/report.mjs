@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// usage: report.mjs CHROMIUM [--shots PREFIX] REPORT.html ...
+//
+// Opens each page from disk, offline, at desktop and phone width, light and dark, and asserts what a person would look for.
+// --shots also saves PREFIX-N-WIDTH.png, to look at.
+import { createRequire } from "node:module";
+import { strict as assert } from "node:assert";
+import path from "node:path";
+
+const { chromium } = createRequire(path.join(process.env.WINNOW_BROWSER, "package.json"))("playwright-core");
+const [executable, ...rest] = process.argv.slice(2);
+const shots = rest[0] === "--shots" ? rest.splice(0, 2)[1] : null;
+const views = [
+  { width: 1280, height: 900, scheme: "light" },
+  { width: 390, height: 844, scheme: "dark" },
+];
+
+const text = (page, selector) => page.locator(selector).innerText();
+
+async function checkContent(page, name) {
+  assert.match(await text(page, "#verdict"), /The gate turned away [\d.]+% of the normal photos \(asked: [\d.]+%/, name);
+  assert.match(await text(page, "#verdict"), /let [\d.]+% of the abnormal ones through/, name);
+  const headings = await page.locator("h2").allInnerTexts();
+  for (const heading of ["Scores", "What if the threshold moved?", "By folder", "The calibration and what it promises", "How it was made"])
+    assert(headings.includes(heading), `${name} lacks the section ${heading}`);
+  for (const id of ["accepted-abnormals", "rejected-normals"]) {
+    const heading = await text(page, `#${id}`);
+    const wrong = Number(heading.match(/\((\d+)\)/)[1]);
+    const shown = await page.locator(`#${id} + ul.gallery img`).count();
+    assert.equal(shown, Math.min(wrong, 24), `${name}: ${heading} shows ${shown} thumbnails`);
+  }
+  const broken = await page.evaluate(() => [...document.images].filter((image) => !image.complete || !image.naturalWidth).length);
+  assert.equal(broken, 0, `${name}: thumbnails that do not show`);
+  const charts = await page.locator("figure svg").evaluateAll((list) => list.map((svg) => svg.getAttribute("aria-label")));
+  for (const chart of ["Histogram", "ROC", "Map"])
+    assert(charts.some((label) => label.startsWith(chart)), `${name} lacks the chart ${chart}`);
+  assert(await page.locator("circle.dot").count() > 20, `${name}: the map is empty`);
+  assert(await page.locator("rect.bar").count() > 4, `${name}: the histogram is empty`);
+  assert(await page.locator("#groups tbody tr").count() >= 2, `${name}: no folders`);
+  const facts = await text(page, "main");
+  for (const fact of ["winnow train", "seed=", "promise"]) assert(facts.includes(fact), `${name} does not say: ${fact}`);
+}
+
+async function checkSlider(page, name) {
+  const percent = async (id) => Number((await text(page, id)).replace("%", ""));
+  const at = async (value) => {
+    await page.locator("#threshold").evaluate((slider, v) => { slider.value = v === "max" ? slider.max : v; slider.dispatchEvent(new Event("input")); }, value);
+    return [await percent("#rejects"), await percent("#accepts")];
+  };
+  const line = () => page.locator("#threshold-line").getAttribute("x1");
+  const before = await line();
+  assert.deepEqual(await at(0), [0, 100], `${name}: the most lenient threshold`);
+  assert.notEqual(await line(), before, `${name}: the line in the histogram stays`);
+  assert.deepEqual(await at("max"), [100, 0], `${name}: the strictest threshold`);
+  const [fewRejects, manyAccepts] = await at(20), [manyRejects, fewAccepts] = await at(100);
+  assert(fewRejects <= manyRejects && manyAccepts >= fewAccepts, `${name}: the trade-off goes the wrong way`);
+}
+
+/* WCAG: contrast of the text with its ground. */
+async function checkContrast(page, name) {
+  const contrast = await page.evaluate(() => {
+    const luminance = (colour) => {
+      const [r, g, b] = colour.match(/[\d.]+/g).slice(0, 3).map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = luminance(getComputedStyle(document.body).backgroundColor);
+    return [...document.querySelectorAll("p, td, th, figcaption, h2, output, .name")].map((element) => {
+      const ink = luminance(getComputedStyle(element).color);
+      return (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05);
+    }).reduce((a, b) => Math.min(a, b), 99);
+  });
+  assert(contrast >= 4.5, `${name}: text with a contrast of ${contrast.toFixed(2)}`);
+  return contrast;
+}
+
+const browser = await chromium.launch({ executablePath: executable, args: ["--no-sandbox"] });
+const grounds = new Set();
+for (const [index, file] of rest.entries())
+  for (const { width, height, scheme } of views) {
+    const name = `${path.basename(file)} at ${width}, ${scheme}`;
+    const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme });
+    const page = await context.newPage();
+    const faults = [];
+    page.on("pageerror", (error) => faults.push(String(error)));
+    page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+    page.on("request", (request) => /^(file|data):/.test(request.url()) || faults.push(`asks for ${request.url()}`));
+    await page.goto(`file://${path.resolve(file)}`);
+    await checkContent(page, name);
+    await checkSlider(page, name);
+    await checkContrast(page, name);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert(overflow <= 0, `${name}: ${overflow} pixels wider than the screen`);
+    assert.deepEqual(faults, [], name);
+    grounds.add(await page.evaluate(() => getComputedStyle(document.body).backgroundColor));
+    if (shots) await page.screenshot({ path: `${shots}-${index}-${width}.png`, fullPage: true });
+    await context.close();
+  }
+assert.equal(grounds.size, 2, "light and dark look the same");
+await browser.close();
+console.log(`${rest.length} pages at ${views.length} sizes`);

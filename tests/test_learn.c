@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Teaching through the public functions: from a backbone of random weights to a gate, and from that gate to a
+ * better one, on drawn patterns. */
+#include "runtime/gate_file.h"
+#include "runtime/learn.h"
+#include "runtime/network.h"
+#include "runtime/safetensors.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SIDE = 48 };
+
+typedef struct bytes {
+    void *data;
+    size_t size;
+} bytes;
+
+/* ---- what is taught ---- */
+
+static int put_parameter(const char *name, int rank, const uint64_t *shape, size_t offset, size_t count,
+                         void *context)
+{
+    void *const *pair = context;
+    const wn_params *params = pair[1];
+    (void)count;
+    if (strncmp(name, "embedding.", 10) != 0)
+        wn_writer_tensor(pair[0], name, WN_F32, rank, shape, params->data + offset);
+    return 0;
+}
+
+/* A backbone with all metadata that docs/format.md asks for. */
+static bytes make_backbone(void)
+{
+    static wn_network network;
+    wn_params params;
+    bytes out;
+    assert_int_equal(wn_network_create("mobilenet_v2", 0.35f, 96, 8, &network, NULL), WINNOW_OK);
+    assert_int_equal(wn_params_create(&network, &params, NULL), WINNOW_OK);
+    wn_params_initialise(&network, 7, &params);
+    wn_writer *writer = wn_writer_create();
+    wn_writer_metadata(writer, "winnow.kind", "backbone");
+    wn_writer_metadata(writer, "winnow.architecture", "mobilenet_v2");
+    wn_writer_metadata(writer, "winnow.width", "0.35");
+    wn_writer_metadata(writer, "winnow.input", "96");
+    void *pair[2] = {writer, &params};
+    wn_network_tensors(&network, put_parameter, pair);
+    assert_int_equal(wn_writer_write_memory(writer, &out.data, &out.size, NULL), WINNOW_OK);
+    wn_writer_free(writer);
+    wn_params_free(&params);
+    return out;
+}
+
+/* Picture `number` of a kind: stripes of one colour and direction a kind, with noise. */
+static winnow_image draw(uint8_t rgb[SIDE * SIDE * 3], int kind, unsigned number)
+{
+    static const int colour[3][3] = {{40, 160, 60}, {150, 60, 140}, {60, 150, 90}};
+    unsigned state = 12345u + 977u * number + 7919u * (unsigned)kind;
+    const int phase = (int)(number * 5 % 11), period = 6 + kind * 3;
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++)
+            for (int c = 0; c < 3; c++) {
+                state = state * 1664525u + 1013904223u;
+                const int stripe = (((kind == 1 ? y : x) + phase) / period) % 2 ? 50 : 0;
+                rgb[(y * SIDE + x) * 3 + c] = (uint8_t)(colour[kind][c] + stripe + (int)(state >> 27));
+            }
+    return (winnow_image){
+        .plane = {rgb}, .stride = {SIDE * 3}, .width = SIDE, .height = SIDE, .format = WINNOW_RGB};
+}
+
+enum { GRASS, TOYS, WEEDS };
+
+static void add(winnow_learner *learner, int kind, unsigned first, unsigned count, winnow_label label)
+{
+    uint8_t rgb[SIDE * SIDE * 3];
+    for (unsigned i = first; i < first + count; i++) {
+        const winnow_image image = draw(rgb, kind, i);
+        assert_int_equal(winnow_learner_add(learner, &image, label, NULL), WINNOW_OK);
+    }
+}
+
+static bytes learn(winnow_learner *learner, winnow_lesson *lesson)
+{
+    bytes out;
+    winnow_error error;
+    if (winnow_learner_learn(learner, &out.data, &out.size, lesson, &error))
+        fail_msg("%s", error.message);
+    return out;
+}
+
+/* Share of pictures [100, 140) of a kind that the gate accepts. */
+static double accepted(bytes gate_bytes, int kind)
+{
+    winnow_gate *gate;
+    winnow_session *session;
+    uint8_t rgb[SIDE * SIDE * 3];
+    int passed = 0;
+    assert_int_equal(winnow_gate_open_memory(gate_bytes.data, gate_bytes.size, &gate, NULL), WINNOW_OK);
+    assert_int_equal(winnow_session_create(gate, &session, NULL), WINNOW_OK);
+    for (unsigned i = 100; i < 140; i++) {
+        const winnow_image image = draw(rgb, kind, i);
+        winnow_result result;
+        assert_int_equal(winnow_score(session, &image, &result, NULL), WINNOW_OK);
+        passed += result.verdict == WINNOW_NORMAL;
+    }
+    winnow_session_free(session);
+    winnow_gate_free(gate);
+    return passed / 40.0;
+}
+
+/* ---- tests ---- */
+
+static void a_backbone_becomes_a_gate(void **state)
+{
+    const bytes *backbone = *state;
+    winnow_learner *learner;
+    winnow_lesson lesson;
+    winnow_error error;
+    char text[128];
+    bytes out = {NULL, 0};
+    assert_int_equal(winnow_learner_create(backbone->data, backbone->size, &learner, NULL), WINNOW_OK);
+    assert_int_equal(winnow_learner_embedding_size(learner), 112);
+    assert_int_equal(winnow_learner_needed(learner), 19);
+    winnow_learner_describe(learner, text, sizeof text);
+    assert_string_equal(text, "19 more normal pictures for 5%");
+    add(learner, GRASS, 0, 18, WINNOW_LABEL_NORMAL);
+    winnow_learner_describe(learner, text, sizeof text);
+    assert_string_equal(text, "1 more normal picture for 5%");
+    assert_int_equal(winnow_learner_learn(learner, &out.data, &out.size, &lesson, &error), WINNOW_ERROR_DATA);
+    assert_non_null(strstr(error.message, "add 1,"));
+    assert_null(out.data);
+
+    add(learner, GRASS, 18, 42, WINNOW_LABEL_NORMAL);
+    winnow_learner_describe(learner, text, sizeof text);
+    assert_string_equal(text, "5% can be promised, for this camera only");
+    assert_int_equal(winnow_learner_promise(learner, 0.05, 0.95, NULL), WINNOW_OK);
+    winnow_learner_describe(learner, text, sizeof text);
+    assert_string_equal(text, "5% with 95% confidence can be promised, for this camera only");
+    winnow_learner_promise(learner, 0.05, 0.99, NULL);
+    assert_int_equal(winnow_learner_needed(learner), 30);
+    winnow_learner_promise(learner, 0.05, 0, NULL);
+
+    out = learn(learner, &lesson);
+    assert_int_equal(lesson.normals, 60);
+    assert_int_equal(lesson.new_normals, 60);
+    assert_int_equal(lesson.abnormals, 0);
+    assert_int_equal(lesson.sources, 1);
+    assert_true(isnan(lesson.before.rejected) && isnan(lesson.before.new_rejected));
+    assert_true(lesson.after.new_rejected < 0.2 && isnan(lesson.after.new_accepted));
+    assert_true(accepted(out, GRASS) >= 0.8);
+    assert_true(accepted(out, TOYS) <= 0.1);
+    winnow_learner_free(learner);
+    winnow_bytes_free(out.data);
+}
+
+static void a_gate_learns_look_alikes(void **state)
+{
+    const bytes *backbone = *state;
+    winnow_learner *learner;
+    winnow_lesson lesson;
+    assert_int_equal(winnow_learner_create(backbone->data, backbone->size, &learner, NULL), WINNOW_OK);
+    add(learner, GRASS, 0, 60, WINNOW_LABEL_NORMAL);
+    add(learner, TOYS, 0, 20, WINNOW_LABEL_ABNORMAL);
+    bytes first = learn(learner, NULL);
+    winnow_learner_free(learner);
+
+    assert_int_equal(winnow_learner_create(first.data, first.size, &learner, NULL), WINNOW_OK);
+    assert_int_equal(winnow_learner_count(learner, WINNOW_LABEL_NORMAL), 60);
+    assert_int_equal(winnow_learner_count(learner, WINNOW_LABEL_ABNORMAL), 20);
+    bytes same = learn(learner, &lesson); /* nothing was added: nothing changes */
+    assert_int_equal(same.size, first.size);
+    assert_memory_equal(same.data, first.data, first.size);
+    assert_true(lesson.before.rejected == lesson.after.rejected);
+    winnow_bytes_free(same.data);
+
+    assert_int_equal(winnow_learner_source(learner, "weeds", NULL), WINNOW_OK);
+    add(learner, WEEDS, 0, 12, WINNOW_LABEL_ABNORMAL);
+    bytes second = learn(learner, &lesson);
+    assert_int_equal(lesson.new_abnormals, 12);
+    assert_int_equal(lesson.abnormals, 32);
+    assert_int_equal(lesson.replaced, 0);
+    assert_true(lesson.after.new_accepted <= lesson.before.new_accepted);
+    assert_true(accepted(second, WEEDS) < accepted(first, WEEDS) || accepted(first, WEEDS) == 0);
+    assert_true(accepted(second, WEEDS) <= 0.1);
+    assert_true(accepted(second, GRASS) >= 0.8);
+    assert_true(accepted(second, TOYS) <= 0.1);
+
+    winnow_learner_reset(learner); /* forgets the weeds */
+    bytes again = learn(learner, NULL);
+    assert_int_equal(again.size, first.size);
+    assert_memory_equal(again.data, first.data, first.size);
+    winnow_learner_free(learner);
+    winnow_bytes_free(first.data);
+    winnow_bytes_free(second.data);
+    winnow_bytes_free(again.data);
+}
+
+static void what_is_told_again_is_corrected(void **state)
+{
+    const bytes *backbone = *state;
+    winnow_learner *learner;
+    winnow_lesson lesson;
+    assert_int_equal(winnow_learner_create(backbone->data, backbone->size, &learner, NULL), WINNOW_OK);
+    add(learner, GRASS, 0, 40, WINNOW_LABEL_NORMAL);
+    add(learner, TOYS, 0, 10, WINNOW_LABEL_NORMAL); /* by mistake */
+    bytes wrong = learn(learner, NULL);
+    winnow_learner_free(learner);
+    assert_int_equal(winnow_learner_create(wrong.data, wrong.size, &learner, NULL), WINNOW_OK);
+    add(learner, TOYS, 0, 10, WINNOW_LABEL_ABNORMAL);
+    bytes right = learn(learner, &lesson);
+    assert_int_equal(lesson.replaced, 10);
+    assert_int_equal(lesson.normals, 40);
+    assert_int_equal(lesson.abnormals, 10);
+    assert_true(accepted(wrong, TOYS) > accepted(right, TOYS));
+    winnow_learner_free(learner);
+    winnow_bytes_free(wrong.data);
+    winnow_bytes_free(right.data);
+}
+
+static void sources_widen_the_promise(void **state)
+{
+    static const char *const cameras[] = {"field", "house", "shed"};
+    const bytes *backbone = *state;
+    winnow_learner *learner;
+    winnow_lesson lesson;
+    char text[128];
+    assert_int_equal(winnow_learner_create(backbone->data, backbone->size, &learner, NULL), WINNOW_OK);
+    for (unsigned c = 0; c < 3; c++) {
+        winnow_learner_source(learner, cameras[c], NULL);
+        add(learner, GRASS, 20 * c, 20, WINNOW_LABEL_NORMAL);
+    }
+    winnow_learner_describe(learner, text, sizeof text);
+    assert_string_equal(text, "5% can be promised, for cameras like these 3");
+    bytes out = learn(learner, &lesson);
+    assert_int_equal(lesson.sources, 3);
+    wn_gate_file file;
+    assert_int_equal(wn_gate_file_parse(out.data, out.size, true, &file, NULL), WINNOW_OK);
+    assert_int_equal(file.source, WN_CALIBRATED_BY_SOURCE);
+    assert_int_equal(file.groups, 3);
+    wn_gate_file_free(&file);
+    winnow_learner_free(learner);
+    winnow_bytes_free(out.data);
+}
+
+static void a_camera_recalibrates_a_gate(void **state)
+{
+    const bytes *backbone = *state;
+    winnow_learner *learner;
+    winnow_error error;
+    bytes out = {NULL, 0};
+    assert_int_equal(winnow_learner_create(backbone->data, backbone->size, &learner, NULL), WINNOW_OK);
+    assert_int_equal(winnow_learner_calibrate(learner, &out.data, &out.size, &error), WINNOW_ERROR_ARGUMENT);
+    add(learner, GRASS, 0, 60, WINNOW_LABEL_NORMAL);
+    bytes first = learn(learner, NULL);
+    winnow_learner_free(learner);
+    assert_int_equal(winnow_learner_create(first.data, first.size, &learner, NULL), WINNOW_OK);
+    add(learner, WEEDS, 0, 18, WINNOW_LABEL_NORMAL);
+    add(learner, TOYS, 0, 5, WINNOW_LABEL_ABNORMAL);
+    assert_int_equal(winnow_learner_calibrate(learner, &out.data, &out.size, &error), WINNOW_ERROR_DATA);
+    assert_non_null(strstr(error.message, "add 1,"));
+    add(learner, WEEDS, 18, 42, WINNOW_LABEL_NORMAL);
+    assert_int_equal(winnow_learner_calibrate(learner, &out.data, &out.size, NULL), WINNOW_OK);
+    assert_true(accepted(out, WEEDS) >= 0.8); /* what it never saw as normal is, on this camera */
+    wn_gate_file before, after;
+    assert_int_equal(wn_gate_file_parse(first.data, first.size, true, &before, NULL), WINNOW_OK);
+    assert_int_equal(wn_gate_file_parse(out.data, out.size, true, &after, NULL), WINNOW_OK);
+    assert_int_equal(after.source, WN_CALIBRATED_BY_CAMERA);
+    assert_int_equal(after.calibration.count, 60);
+    assert_int_equal(after.memory.count, before.memory.count);
+    assert_int_equal(after.groups, before.groups);
+    assert_memory_equal(after.scorer.part[0].table[1].data, before.scorer.part[0].table[1].data,
+                        320 * sizeof(float));
+    wn_gate_file_free(&before);
+    wn_gate_file_free(&after);
+    winnow_learner_free(learner);
+    winnow_bytes_free(first.data);
+    winnow_bytes_free(out.data);
+}
+
+static void nonsense_is_refused(void **state)
+{
+    const bytes *backbone = *state;
+    winnow_learner *learner = NULL;
+    winnow_error error;
+    bytes out;
+    float embedding[320];
+    assert_int_equal(winnow_learner_create("gate", 4, &learner, &error), WINNOW_ERROR_FORMAT);
+    assert_int_equal(winnow_learner_create(NULL, 0, &learner, &error), WINNOW_ERROR_ARGUMENT);
+    assert_null(learner);
+    assert_int_equal(winnow_learner_create(backbone->data, backbone->size, &learner, NULL), WINNOW_OK);
+    assert_int_equal(winnow_learner_promise(learner, 0.7, 0, &error), WINNOW_ERROR_ARGUMENT);
+    assert_int_equal(winnow_learner_promise(learner, 0.05, 1, &error), WINNOW_ERROR_ARGUMENT);
+    assert_int_equal(winnow_learner_source(learner, "", &error), WINNOW_ERROR_ARGUMENT);
+    for (int i = 0; i < 320; i++)
+        embedding[i] = i == 5 ? NAN : 1;
+    assert_int_equal(winnow_learner_add_embedding(learner, embedding, WINNOW_LABEL_NORMAL, &error),
+                     WINNOW_ERROR_DATA);
+    assert_int_equal(winnow_learner_add_embedding(learner, embedding, (winnow_label)3, &error),
+                     WINNOW_ERROR_ARGUMENT);
+    assert_int_equal(winnow_learner_count(learner, WINNOW_LABEL_NORMAL), 0);
+    assert_int_equal(winnow_learner_learn(learner, &out.data, &out.size, NULL, &error), WINNOW_ERROR_DATA);
+    assert_int_equal(winnow_learner_learn(NULL, &out.data, &out.size, NULL, &error), WINNOW_ERROR_ARGUMENT);
+    winnow_learner_free(learner);
+    winnow_learner_free(NULL);
+    winnow_learner_reset(NULL);
+}
+
+/* Memory and time stay bounded, however much is taught; and the newest photos are kept. */
+static void memory_is_bounded(void **state)
+{
+    const bytes *backbone = *state;
+    winnow_learner *learner;
+    winnow_lesson lesson;
+    unsigned seed = 1;
+    float embedding[320];
+    assert_int_equal(winnow_learner_create(backbone->data, backbone->size, &learner, NULL), WINNOW_OK);
+    for (int i = 0; i < 2 * WN_MEMORY + 100; i++) {
+        for (int j = 0; j < 320; j++) {
+            seed = seed * 1664525u + 1013904223u;
+            embedding[j] = 1 + (float)(seed >> 8) / 16777216.0f;
+        }
+        winnow_learner_source(learner, i < 2 * WN_MEMORY ? "old" : "new", NULL);
+        assert_int_equal(winnow_learner_add_embedding(learner, embedding, WINNOW_LABEL_NORMAL, NULL),
+                         WINNOW_OK);
+    }
+    bytes out = learn(learner, &lesson);
+    assert_int_equal(lesson.normals, WN_MEMORY);
+    wn_gate_file file;
+    assert_int_equal(wn_gate_file_parse(out.data, out.size, true, &file, NULL), WINNOW_OK);
+    int fresh = 0;
+    for (int i = 0; i < file.memory.count; i++)
+        fresh += !strcmp(file.group_name[file.memory.group[i]], "new");
+    assert_int_equal(fresh, 100);
+    wn_gate_file_free(&file);
+    winnow_learner_free(learner);
+    winnow_bytes_free(out.data);
+}
+
+static int create(void **state)
+{
+    static bytes backbone;
+    backbone = make_backbone();
+    *state = &backbone;
+    return 0;
+}
+
+static int destroy(void **state)
+{
+    free(((bytes *)*state)->data);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_backbone_becomes_a_gate),
+        cmocka_unit_test(a_gate_learns_look_alikes),
+        cmocka_unit_test(what_is_told_again_is_corrected),
+        cmocka_unit_test(sources_widen_the_promise),
+        cmocka_unit_test(a_camera_recalibrates_a_gate),
+        cmocka_unit_test(nonsense_is_refused),
+        cmocka_unit_test(memory_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, create, destroy);
+}

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""usage: test_report.py WINNOW BROWSER-FOLDER
+
+The pages of `train` and `eval` on drawn pictures: self-contained, whole, and, where `make browser` has put Chromium and playwright-core,
+looked at by a browser (tests/browser/report.mjs)."""
+import os, re, shutil, subprocess, sys, tempfile
+
+winnow, browser = (os.path.abspath(path) for path in sys.argv[1:3])
+script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "browser", "report.mjs")
+work = tempfile.mkdtemp(prefix="winnow-report-")
+os.chdir(work)
+os.environ["WINNOW_HOME"] = work
+
+
+def run(*arguments):
+    result = subprocess.run([winnow, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if result.returncode:
+        raise SystemExit(f"FAILED: {arguments}: {result.returncode}\n{result.stderr}")
+
+
+def check(condition, *what):
+    if not condition:
+        raise SystemExit("FAILED: " + " ".join(map(str, what)))
+
+
+def static(name):
+    page = open(name).read()
+    check(not re.search(r'(?:src|href|url\()\s*=?\s*["\']?(?!data:)[a-z]*:?//', page), name, "asks for something")
+    check(page.count("<svg") == page.count("</svg>") >= 3, name, "lacks charts")
+    check(page.endswith("</main></body></html>\n"), name, "is cut short")
+    for words in ("The gate turned away", "accepted-abnormals", "rejected-normals", "Map of the photos", "What if the threshold moved?", "winnow train"):
+        check(words in page, name, "lacks", words)
+    return page
+
+
+def with_browser(*pages):
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not (chromium and shutil.which("node") and os.path.isdir(os.path.join(browser, "node_modules", "playwright-core"))):
+        print("no browser here (run `make browser` once): the pages were read, but not looked at")
+        return
+    subprocess.run(["node", script, chromium, *pages], check=True, env={**os.environ, "WINNOW_BROWSER": browser})
+
+
+try:
+    run("synth", "p", "--count", "80", "--size", "128")
+    small = ["--width", "0.35", "--input-size", "96", "--embedding-size", "32", "--batch", "16", "--epochs", "2", "--save-interval", "1",
+             "--augment", "none", "--false-reject", "10%"]
+    run("train", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--abnormal", "p/train/lookalike", *small, "-o", "gate.safetensors")
+    os.rename("p/test/normal", "p/test/<normal> & \"co\"")  # names are data, not markup
+    run("eval", "gate.safetensors", "--normal", "p/test/<normal> & \"co\"", "--abnormal", "p/test/other", "--abnormal", "p/test/lookalike",
+        "--report", "eval.html")
+    check("Learning curves" in static("gate.html"), "no learning curves after a training")
+    page = static("eval.html")
+    check("&lt;normal&gt; &amp; &quot;co&quot;" in page and "<normal>" not in page, "names are not escaped")
+    with_browser("gate.html", "eval.html")
+finally:
+    os.chdir("/")
+    shutil.rmtree(work)
