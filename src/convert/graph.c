@@ -165,6 +165,20 @@ static int add_nearest(builder *b, int p, const char *what, const wn_table *tabl
     return index_of(b, nearest);
 }
 
+/* max(number, level), as the larger element of (number, level). */
+static int add_floor(builder *b, int p, const char *what, int number, float level)
+{
+    char name[24];
+    snprintf(name, sizeof name, "%s_or_level", what);
+    wn_node *both = add_part(b, p, WN_OP_DENSE, name, number, 2);
+    both->weight = copied(b, (const float[]){1, 0}, 2);
+    both->bias = copied(b, (const float[]){0, level}, 2);
+    snprintf(name, sizeof name, "%s_floored", what);
+    wn_node *larger = add_part(b, p, WN_OP_TOP, name, index_of(b, both), 1);
+    larger->top = 1;
+    return index_of(b, larger);
+}
+
 /* |W x - o|^2. */
 static int add_distance(builder *b, int p, const char *what, const wn_table *whitening,
                         const wn_table *offset, int x)
@@ -203,9 +217,15 @@ static void add_part_score(builder *b, int p, float factor, sum *s)
     const int x = add_part_input(b, p, part);
     switch (part->spec.kind) {
     case WN_KNN:
+        include(s, factor, add_nearest(b, p, "normals", table, x, WN_NEIGHBOURS));
+        if (table[1].rows) {
+            const int near = add_nearest(b, p, "learned", table + 1, x, WN_LEARNED_NEIGHBOURS);
+            include(s, -factor, add_floor(b, p, "learned", near, table[2].data[0]));
+        }
+        break;
     case WN_KNN_DIFFERENCE:
         include(s, factor, add_nearest(b, p, "normals", table, x, WN_NEIGHBOURS));
-        if (part->spec.kind == WN_KNN_DIFFERENCE && table[1].rows)
+        if (table[1].rows)
             include(s, -factor, add_nearest(b, p, "abnormals", table + 1, x, WN_NEIGHBOURS));
         break;
     case WN_MAHALANOBIS:
