@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""usage: test_teach.py WINNOW
+
+`winnow learn` and `winnow calibrate` on drawn pictures: what they change, what they leave alone, what they refuse."""
+import glob, json, os, shutil, struct, subprocess, sys, tempfile
+
+winnow = os.path.abspath(sys.argv[1])
+work = tempfile.mkdtemp(prefix="winnow-teach-")
+os.chdir(work)
+os.environ["WINNOW_HOME"] = work
+checks = 0
+
+
+def check(condition, *what):
+    global checks
+    checks += 1
+    if not condition:
+        raise SystemExit("FAILED: " + " ".join(map(str, what)))
+
+
+def run(*arguments):
+    return subprocess.run([winnow, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def done(*arguments):
+    result = run(*arguments)
+    check(result.returncode == 0, arguments, result.returncode, result.stderr)
+    return result.stdout
+
+
+def refused(words, *arguments):
+    result = run(*arguments)
+    lines = [line for line in result.stderr.splitlines() if "error:" in line]
+    check(result.returncode == 2 and len(lines) == 1 and not result.stdout, arguments, result.returncode, result.stdout, result.stderr)
+    for word in words.split("|"):
+        check(word in lines[0], arguments, f"no '{word}' in:", lines[0])
+
+
+def make_backbone():
+    """The weights of a network trained from scratch, without metadata: a file as torchvision's."""
+    done("train", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--width", "0.35", "--input-size", "96", "--embedding-size", "32",
+         "--batch", "16", "--epochs", "3", "--augment", "none", "--false-reject", "10%", "--report", "none", "-o", "scratch.safetensors")
+    data = open("scratch.safetensors", "rb").read()
+    size = struct.unpack("<Q", data[:8])[0]
+    header, body = json.loads(data[8:8 + size]), data[8 + size:]
+    out, tensors = b"", {}
+    for name, entry in header.items():
+        if name.startswith("features."):
+            begin, end = entry["data_offsets"]
+            tensors[name] = dict(entry, data_offsets=[len(out), len(out) + end - begin])
+            out += body[begin:end]
+    text = json.dumps(tensors).encode()
+    open("backbone.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + out)
+
+
+def copy_some(folder, to, begin, end):
+    os.makedirs(to)
+    for path in sorted(glob.glob(folder + "/**/*.*", recursive=True))[begin:end]:
+        shutil.copy(path, to)
+
+
+def accepted(gate, label, folder):
+    answer = json.loads(done("eval", gate, f"--{label}", folder, "--json"))
+    return sum(g["accepted"] for g in answer["groups"]) / sum(g["count"] for g in answer["groups"])
+
+
+def info(gate):
+    return json.loads(done("info", gate, "--json"))["metadata"]
+
+
+def learning():
+    done("train", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--backbone", "backbone.safetensors", "--input-size", "96",
+         "--false-reject", "10%", "--report", "none", "-o", "gate.safetensors")
+    before = open("gate.safetensors", "rb").read()
+    copy_some("p/train/lookalike", "taught", 0, 20)
+    copy_some("p/train/lookalike", "rest", 20, None)
+    answer = json.loads(done("learn", "gate.safetensors", "--abnormal", "taught", "-o", "new.safetensors", "--json"))
+    check(answer["new_abnormals"] == 20 and answer["new_normals"] == 0 and answer["replaced"] == 0, answer)
+    check(answer["after"]["new_accepted"] <= answer["before"]["new_accepted"], answer)
+    check(open("gate.safetensors", "rb").read() == before, "the old gate, which is the undo, was changed")
+    check(accepted("new.safetensors", "abnormal", "rest") <= accepted("gate.safetensors", "abnormal", "rest"), "nothing was learned")
+    check(accepted("new.safetensors", "normal", "p/test/normal") >= 0.6, "the normals were lost")
+    check("learned: taught" in info("new.safetensors").values() and "winnow learn" in info("new.safetensors")["winnow.learned"], "provenance")
+    check("new abnormals let through" in done("learn", "gate.safetensors", "--abnormal", "taught", "-o", "text.safetensors"), "text")
+
+    # The same photos again change nothing; told as normal, they are.
+    answer = json.loads(done("learn", "new.safetensors", "--abnormal", "taught", "-o", "again.safetensors", "--json"))
+    check(answer["replaced"] == 20 and answer["abnormals"] == json.loads(done("learn", "new.safetensors", "--normal", "p/test/normal", "-o",
+                                                                              "more.safetensors", "--json"))["abnormals"], answer)
+    answer = json.loads(done("learn", "new.safetensors", "--normal", "taught", "-o", "changed.safetensors", "--json"))
+    check(answer["replaced"] == 20 and answer["new_normals"] == 20, answer)
+    check(accepted("changed.safetensors", "normal", "taught") > accepted("new.safetensors", "normal", "taught"), "the correction was not learned")
+
+    # What was taught is in an exported gate too.
+    done("export", "new.safetensors", "--to", "c", "-o", "new_gate.c")
+    same = json.loads(done("verify", "new.safetensors", "new_gate.c", "--images", "p/test", "-n", "20", "--tolerance", "0.001", "--json"))
+    check(same["equal"], same)
+
+
+def calibrating():
+    copy_some("p/test/normal", "camera", 0, 9)
+    copy_some("p/test/normal", "few", 0, 5)
+    answer = json.loads(done("calibrate", "gate.safetensors", "--normal", "camera", "-o", "camera.safetensors", "--json"))
+    check(answer["calibration_count"] == 9 and answer["false_reject"] == 0.1, answer)
+    check(info("camera.safetensors")["winnow.calibration.source"] == "camera", "source")
+    check(accepted("camera.safetensors", "normal", "camera") == 1, "the lowest of 9 is the threshold of 10%")
+    refused("5 normal photos|it takes 9|add 4", "calibrate", "gate.safetensors", "--normal", "few", "-o", "x.safetensors")
+    refused("it takes 59", "calibrate", "gate.safetensors", "--normal", "camera", "--false-reject", "5%", "--confidence", "95%", "-o", "x.safetensors")
+    result = run("calibrate", "gate.safetensors", "--normal", "p/train/normal", "-o", "x.safetensors")
+    check(result.returncode == 2 and "was made of" in result.stderr, "photos that the gate knows were used", result.stderr)
+    check(not os.path.exists("x.safetensors"), "a refusal left a gate")
+    shutil.copy("gate.safetensors", "place.safetensors")
+    done("calibrate", "place.safetensors", "--normal", "camera")  # in place
+    check(info("place.safetensors")["winnow.calibration.source"] == "camera", "not in place")
+    done("calibrate", "scratch.safetensors", "--normal", "camera", "-o", "scratch2.safetensors")  # this any gate can
+    check("one camera" in run("learn", "camera.safetensors", "--normal", "few", "-o", "y.safetensors").stderr, "silently")
+
+
+def refusals():
+    refused("learned from its own photos|calibrate", "learn", "scratch.safetensors", "--normal", "few", "-o", "x.safetensors")
+    refused("-o", "learn", "gate.safetensors", "--normal", "few")
+    refused("--abnormal", "learn", "gate.safetensors", "-o", "x.safetensors")
+    refused("missing", "learn", "gate.safetensors", "--normal", "missing", "-o", "x.safetensors")
+    refused("missing.safetensors", "learn", "missing.safetensors", "--normal", "few", "-o", "x.safetensors")
+    refused("few", "learn", "gate.safetensors", "--normal", "few", "--abnormal", "few", "-o", "x.safetensors")
+    refused("--normal", "calibrate", "gate.safetensors")
+    done("train", "--normal", "p/train/normal", "--backbone", "backbone.safetensors", "--input-size", "96", "--scorer", "cosine", "--report", "none",
+         "--false-reject", "10%", "-o", "cosine.safetensors")
+    refused("cosine|normal photos alone", "learn", "cosine.safetensors", "--abnormal", "taught", "-o", "x.safetensors")
+    check(not os.path.exists("x.safetensors"), "a refusal left a gate")
+
+
+done("synth", "p", "--count", "60", "--size", "128")
+make_backbone()
+learning()
+calibrating()
+refusals()
+shutil.rmtree(work)
+print(f"{checks} checks")
