@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs what winnow needs to build and test, and says so; silent and instant where nothing is missing.
+# usage: setup.sh [long]
+# Installs what winnow needs to build and test (`long`: in `make test-long` too), and says so; silent and instant
+# where nothing is missing.
 set -eu
 
 missing=
@@ -36,6 +38,7 @@ need cairo.pc libcairo2-dev cairo
 need libprotobuf-c.pc libprotobuf-c-dev protobuf-c
 need protoc-c protobuf-c-compiler protobuf-c
 need cmocka.pc libcmocka-dev cmocka
+[ "${1:-}" != long ] || need clang clang llvm
 
 [ -n "$missing" ] || exit 0
 as_root=
