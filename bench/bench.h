@@ -12,9 +12,4 @@ static inline double bench_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Multiply-adds a second of one thread over `steps` steps of 12 registers. */
-double peak_baseline(long steps);
-double peak_avx2(long steps);
-double peak_avx512(long steps);
-
 #endif

@@ -2,6 +2,7 @@
  * Times every kernel of every instruction set of this machine at the shapes of MobileNetV2 at 128x128, beside
  * the measured peak of that set. Each figure is the best of several short runs: what the code can do, not
  * what the machine's other work lets it. */
+#include "../cli/peak.h"
 #include "bench.h"
 #include "runtime/kernels/kernels.h"
 
@@ -121,24 +122,13 @@ static float *random_floats(void)
 
 int main(int count, char **arguments)
 {
-    double (*const peaks[])(long) = {
-        [WN_CPU_BASELINE] = peak_baseline,
-#if defined(__x86_64__) || defined(__i386__)
-        [WN_CPU_AVX2] = peak_avx2,
-        [WN_CPU_AVX512] = peak_avx512,
-#endif
-    };
     input = random_floats(), weights = random_floats(), output = random_floats(), bias = random_floats();
     const wn_cpu highest = wn_cpu_detected();
-    for (wn_cpu level = WN_CPU_BASELINE; level <= highest && level < sizeof peaks / sizeof *peaks; level++) {
+    for (wn_cpu level = WN_CPU_BASELINE; level <= highest; level++) {
         const wn_kernels kernels = wn_kernels_at(level);
         if (kernels.level != level || (count > 1 && strcmp(arguments[1], wn_cpu_name(level))))
             continue;
-        double peak = 0;
-        for (int i = 0; i < REPEATS; i++) {
-            const double now = peaks[level](10000);
-            peak = now > peak ? now : peak;
-        }
+        const double peak = peak_fp32(level);
         printf("%-10s peak %50.1f GMAC/s\n", wn_cpu_name(level), peak * 1e-9);
         gemms(&kernels, peak);
         depthwises(&kernels, peak);

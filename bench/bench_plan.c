@@ -4,8 +4,7 @@
  *     bench_plan [THREADS [BATCH [RUNS [ARCHITECTURE [WIDTH [INPUT]]]]]]
  *
  * A batch is divided among the threads. Prints one line in the form of the peers' benches: name, precision,
- * threads, batch, median milliseconds, images a second. With RUNS negative, a table of the stages instead:
- * best times of one image. */
+ * threads, batch, median milliseconds, images a second. `winnow bench` shows the parts. */
 #include "bench.h"
 #include "runtime/stage.h"
 
@@ -98,54 +97,6 @@ static void time_plan(const wn_plan *plan, int threads, int batch, int runs)
     free(images), free(embeddings), free(outputs), free(seconds), free(workers), free(ids);
 }
 
-/* Multiply-adds of the layers [from, to). */
-static double macs(const wn_network *network, int from, int to)
-{
-    double sum = 0;
-    for (int i = from; i < to; i++)
-        sum += (double)network->layer[i].out * network->layer[i].out * (double)network->layer[i].weight_count;
-    return sum;
-}
-
-/* Best time of a plan cut off behind `stages` stages, and, with `outputs`, of the whole. */
-static double best_time(const wn_plan *plan, int stages, const float *image, const wn_outputs *outputs,
-                        void *scratch, int runs)
-{
-    wn_plan cut = *plan;
-    cut.stages = stages;
-    cut.early = cut.early < stages ? cut.early : stages;
-    double best = 1e9;
-    for (int i = 0; i < runs; i++) {
-        const double start = bench_now();
-        wn_plan_run(&cut, 1, image, outputs, scratch);
-        const double seconds = bench_now() - start;
-        best = seconds < best ? seconds : best;
-    }
-    return best;
-}
-
-static void time_stages(const wn_plan *plan, int runs)
-{
-    const wn_network *network = &plan->network;
-    float *image = memory((size_t)network->input * network->input * 3 * sizeof(float));
-    float *embedding = memory(network->embedding * sizeof(float));
-    void *scratch = memory(wn_plan_scratch(plan, 1));
-    double before = 0;
-    for (int i = 1; i <= plan->stages + 1; i++) {
-        const bool whole = i > plan->stages;
-        const double now = best_time(plan, whole ? plan->stages : i, image,
-                                     &(wn_outputs){.embedding = whole ? embedding : NULL}, scratch, runs);
-        const double work = macs(network, 3 * i - 3, whole ? network->count : 3 * i) +
-                            (whole ? (double)network->features * network->embedding : 0);
-        printf("%2d %-32s %8.1f us %8.2f M %6.1f GMAC/s\n", i - 1,
-               whole ? "last and embedding" : plan->stage[i - 1].project->conv, (now - before) * 1e6,
-               work * 1e-6, work / (now - before) * 1e-9);
-        before = now;
-    }
-    printf("   %-32s %8.1f us\n", "all", before * 1e6);
-    free(image), free(embedding), free(scratch);
-}
-
 int main(int count, char **arguments)
 {
     const char *text[] = {"1", "1", "200", "mobilenet_v2", "1", "128"};
@@ -167,14 +118,11 @@ int main(int count, char **arguments)
     }
     wn_params_free(&params);
     const int threads = atoi(text[0]), batch = atoi(text[1]), runs = atoi(text[2]);
-    if (threads < 1 || batch < threads || runs == 0) {
-        fprintf(stderr, "bench_plan: threads and batch must be positive, and batch at least threads\n");
+    if (threads < 1 || batch < threads || runs < 1) {
+        fprintf(stderr, "bench_plan: threads, batch and runs must be positive, and batch at least threads\n");
         return 2;
     }
-    if (runs > 0)
-        time_plan(plan, threads, batch, runs);
-    else
-        time_stages(plan, -runs);
+    time_plan(plan, threads, batch, runs);
     wn_plan_free(plan);
     return 0;
 }

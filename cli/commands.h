@@ -16,6 +16,7 @@
     X(info, "show all that a file knows") \
     X(export, "write a gate as a file for another runtime") \
     X(verify, "compare an exported file with its gate on photos") \
+    X(bench, "measure how fast a gate is here") \
     X(synth, "draw the built-in pictures, or show what augmentation does to photos") \
     X(help, "say what a command does, and its options")
 /* clang-format on */

@@ -77,6 +77,21 @@ def main_job():
     check(info["metadata"]["winnow.kind"] == "gate" and "features.0.0.weight" in info["tensors"], info["metadata"])
 
 
+def bench():
+    result = run("bench", "gate.safetensors", "--seconds", "0.05", "--batch", "4", "--threads", "2", "--json")
+    check(result.returncode == 0, result.stderr)
+    answer = json.loads(result.stdout)
+    check([(r["batch"], r["threads"]) for r in answer["results"]] == [(1, 1), (4, 2)], answer["results"])
+    for r in answer["results"]:
+        check(0 < r["min_ms"] <= r["median_ms"] <= r["p90_ms"] and 0 < r["percent_of_peak"] < 120, r)
+        check(abs(r["images_per_second"] * r["median_ms"] / 1000 / r["batch"] - 1) < 1e-4, r)
+    check(sum(part["macs"] for part in answer["parts"]) > 1e6 and all(part["min_us"] > 0 for part in answer["parts"]), answer["parts"])
+    check(answer["peak_rss_mb"] > 1 and answer["cold_start_ms"] > 0, answer)
+    text = run("bench", "gate.safetensors", "--seconds", "0.01").stdout
+    check("of peak" in text and "features.18.0" in text, text)
+    refused("photo.jpg", "bench", "photo.jpg")
+
+
 def photos_below(folder):
     return sorted(os.path.join(d, f) for d, _, files in os.walk(folder) for f in files)
 
@@ -209,7 +224,7 @@ def full_disk():
 
 
 try:
-    for step in (draw, main_job, judging, bad_photos, bad_gates, full_disk):
+    for step in (draw, main_job, bench, judging, bad_photos, bad_gates, full_disk):
         step()
     print(f"{checks} checks")
 finally:

@@ -269,6 +269,12 @@ static void pool_layer(const wn_plan *plan, const wn_layer *layer, int images, c
                  outputs[i].layer_output);
 }
 
+static void tell(const wn_workspace *work, int part)
+{
+    if (work->done)
+        work->done(work->context, part);
+}
+
 /* Stage after stage of one image, to its place among the maps of the batch. */
 static void run_early(const wn_plan *plan, const float *image, float *out, const wn_outputs *output,
                       const wn_workspace *work)
@@ -278,6 +284,7 @@ static void run_early(const wn_plan *plan, const float *image, float *out, const
         float *to = i == plan->early - 1 ? out : work->map[i % 2];
         wn_stage_run(&plan->stage[i], &plan->kernels, 1, in, to, work);
         pool_layer(plan, plan->stage[i].project, 1, to, output);
+        tell(work, i);
         in = to;
     }
 }
@@ -297,6 +304,7 @@ static const float *run_late(const wn_plan *plan, int batch, const wn_outputs *o
             wn_stage_run(stage, &plan->kernels, images, in + from * in_size, out + from * out_size, work);
         }
         pool_layer(plan, stage->project, batch, out, outputs);
+        tell(work, i);
     }
     return work->batch[(plan->stages - 1) % 2];
 }
@@ -373,17 +381,16 @@ static void write_features(const wn_plan *plan, int batch, int image, const wn_o
         gather(work->features, batch, image, channels, output->layer_output);
 }
 
-void wn_plan_run(const wn_plan *plan, int batch, const float *images, const wn_outputs *outputs,
-                 void *scratch)
+static void run(const wn_plan *plan, int batch, const float *images, const wn_outputs *outputs,
+                const wn_workspace *work)
 {
     const wn_network *network = &plan->network;
-    const wn_workspace work = lay_out(plan, batch, scratch);
     const wn_layer *boundary = plan->stage[plan->early - 1].project;
-    float *maps = work.batch[(plan->early - 1) % 2];
+    float *maps = work->batch[(plan->early - 1) % 2];
     for (int i = 0; i < batch; i++)
         run_early(plan, images + (size_t)i * network->input * network->input * 3,
-                  maps + i * wn_map_size(boundary->cout, boundary->out), &outputs[i], &work);
-    const float *bottleneck = run_late(plan, batch, outputs, &work);
+                  maps + i * wn_map_size(boundary->cout, boundary->out), &outputs[i], work);
+    const float *bottleneck = run_late(plan, batch, outputs, work);
 
     bool features = false, embedding = false;
     for (int i = 0; i < batch; i++) {
@@ -392,10 +399,60 @@ void wn_plan_run(const wn_plan *plan, int batch, const float *images, const wn_o
         features |= outputs[i].features || outputs[i].features_map ||
                     (outputs[i].layer_output && outputs[i].layer == network->count - 1);
     }
-    if (features || embedding)
-        run_last(plan, batch, bottleneck, outputs, &work);
+    if (features || embedding) {
+        run_last(plan, batch, bottleneck, outputs, work);
+        tell(work, plan->stages);
+    }
     for (int i = 0; i < batch; i++)
-        write_features(plan, batch, i, &outputs[i], &work);
-    if (embedding)
-        run_embedding(plan, batch, outputs, &work);
+        write_features(plan, batch, i, &outputs[i], work);
+    if (embedding) {
+        run_embedding(plan, batch, outputs, work);
+        tell(work, plan->stages + 1);
+    }
+}
+
+void wn_plan_run(const wn_plan *plan, int batch, const float *images, const wn_outputs *outputs,
+                 void *scratch)
+{
+    const wn_workspace work = lay_out(plan, batch, scratch);
+    run(plan, batch, images, outputs, &work);
+}
+
+/* ---- parts ---- */
+
+void wn_plan_trace(const wn_plan *plan, const float *image, const wn_outputs *output, void *scratch,
+                   void (*done)(void *context, int part), void *context)
+{
+    wn_workspace work = lay_out(plan, 1, scratch);
+    work.done = done;
+    work.context = context;
+    run(plan, 1, image, output, &work);
+}
+
+int wn_plan_parts(const wn_plan *plan)
+{
+    return plan->stages + 2;
+}
+
+const char *wn_plan_part_name(const wn_plan *plan, int part)
+{
+    if (part < plan->stages)
+        return plan->stage[part].project->conv;
+    return part == plan->stages ? plan->network.layer[plan->network.count - 1].conv : "embedding";
+}
+
+static uint64_t layer_macs(const wn_layer *layer)
+{
+    return (uint64_t)layer->out * layer->out * layer->weight_count;
+}
+
+uint64_t wn_plan_part_macs(const wn_plan *plan, int part)
+{
+    if (part < plan->stages) {
+        const wn_stage *stage = &plan->stage[part];
+        return layer_macs(stage->expand) + layer_macs(stage->depthwise) + layer_macs(stage->project);
+    }
+    if (part == plan->stages)
+        return layer_macs(&plan->network.layer[plan->network.count - 1]);
+    return (uint64_t)plan->network.features * plan->network.embedding;
 }

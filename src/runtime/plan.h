@@ -36,6 +36,16 @@ size_t wn_plan_scratch(const wn_plan *plan, int batch);
 void wn_plan_run(const wn_plan *plan, int batch, const float *images, const wn_outputs *outputs,
                  void *scratch);
 
+/* What a plan is timed by: its parts in the order that they run: the inverted residuals, fused, then the last
+ * convolution with its pooling, then the embedding. */
+int wn_plan_parts(const wn_plan *plan);
+const char *wn_plan_part_name(const wn_plan *plan, int part);
+uint64_t wn_plan_part_macs(const wn_plan *plan, int part); /* multiply-adds for one image */
+
+/* wn_plan_run for one image; calls done(context, part) after each part that ran. */
+void wn_plan_trace(const wn_plan *plan, const float *image, const wn_outputs *output, void *scratch,
+                   void (*done)(void *context, int part), void *context);
+
 /* The oracle of the above for one image: direct loops, sums in float64, unfolded, slow, obviously right.
  * Allocates. Fills layer_output of any layer. */
 winnow_status wn_plan_reference(const wn_network *network, const wn_params *params, const float *image,

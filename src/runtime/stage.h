@@ -52,6 +52,8 @@ typedef struct wn_workspace {
     float *features;   /* pooled features of all images: [blocks][batch][16] */
     uint32_t *where;   /* place of each expanded pixel of a strip in the ring */
     size_t bytes;
+    void (*done)(void *context, int part); /* of wn_plan_trace; NULL: none */
+    void *context;
 } wn_workspace;
 
 static inline int wn_blocks(int channels)

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `winnow bench`: how fast a gate is on this machine, and how near to what the machine can do. */
+#include "bench.h"
+#include "../src/runtime/error.h"
+#include "../src/train/pool.h"
+#include "commands.h"
+#include "options.h"
+#include "output.h"
+#include "peak.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct {
+    int threads, batch;
+    double seconds;
+    bool json;
+} given = {.batch = 32, .seconds = 1};
+
+static const option_row rows[] = {
+    {"threads", 0, OPTION_INTEGER, "N", "threads of the throughput (default: as many as there are cores)",
+     &given.threads, 1, 256},
+    {"batch", 0, OPTION_INTEGER, "N", "pictures at a time, of the throughput", &given.batch, 1, 1024},
+    {"seconds", 0, OPTION_NUMBER, "S", "how long each figure is measured", &given.seconds, 0.01, 600},
+    {"json", 0, OPTION_FLAG, NULL, "print the result as one JSON object", &given.json},
+    {0},
+};
+
+static const options_usage usage = {
+    "GATE",
+    "Times the network of a gate on this machine: one picture on one thread, a batch on all of them, each "
+    "part "
+    "by itself; "
+    "beside the multiply-adds that one core can do at the most, which is measured too. Also the memory, and "
+    "the time from the start of a process to its first verdict.",
+    rows,
+    1,
+    1,
+};
+
+enum { MOST_ROWS = 2 };
+
+typedef struct row {
+    const char *precision;
+    int batch, threads;
+    bench_times times;
+} row;
+
+typedef struct report {
+    wn_gate_file file;
+    wn_plan *plan;
+    double peak; /* multiply-adds a second of one thread */
+    double macs; /* of one picture */
+    row row[MOST_ROWS];
+    int rows;
+    double *part; /* [wn_plan_parts] least seconds */
+    double memory, cold_start;
+} report;
+
+static double images_per_second(const row *r)
+{
+    return r->batch / r->times.median;
+}
+
+static double percent_of_peak(const report *b, const row *r)
+{
+    return 100 * images_per_second(r) * b->macs / (b->peak * r->threads);
+}
+
+static winnow_status measure_row(report *b, int batch, int threads, winnow_error *error)
+{
+    row *r = &b->row[b->rows];
+    *r = (row){.precision = "fp32", .batch = batch, .threads = threads};
+    winnow_status status =
+        bench_forward(b->plan, &b->file.network, batch, threads, given.seconds, &r->times, error);
+    b->rows += !status;
+    return status;
+}
+
+static winnow_status measure(report *b, const char *gate, winnow_error *error)
+{
+    const wn_network *network = &b->file.network;
+    winnow_status status = wn_plan_create(network, &b->file.params, WN_PRECISION_FP32, &b->plan, error);
+    if (status)
+        return status;
+    const int parts = wn_plan_parts(b->plan), threads = given.threads ? given.threads : wn_cpu_count();
+    for (int i = 0; i < parts; i++)
+        b->macs += (double)wn_plan_part_macs(b->plan, i);
+    b->peak = peak_fp32(wn_cpu_level());
+    b->cold_start = bench_cold_start(gate, network->input);
+    status = measure_row(b, 1, 1, error);
+    b->memory = bench_peak_memory(); /* before the batch, which an app does not have */
+    if (!status)
+        status = measure_row(b, given.batch > threads ? given.batch : threads, threads, error);
+    b->part = status ? NULL : malloc((size_t)parts * sizeof *b->part);
+    if (!status)
+        status =
+            b->part ? bench_parts(b->plan, network, given.seconds, b->part, error) : wn_fail_memory(error);
+    return status;
+}
+
+static void print_text(const report *b)
+{
+    printf("%s %g at %dx%d, %.1f million multiply-adds a picture, %s, %.1f GMAC/s a core at the most\n\n",
+           b->file.network.architecture->name, (double)b->file.network.width, b->file.network.input,
+           b->file.network.input, b->macs * 1e-6, wn_cpu_name(wn_cpu_level()), b->peak * 1e-9);
+    printf("%-9s %5s %7s %10s %9s %9s %11s %8s\n", "precision", "batch", "threads", "median ms", "least ms",
+           "90% ms", "pictures/s", "of peak");
+    for (int i = 0; i < b->rows; i++) {
+        const row *r = &b->row[i];
+        printf("%-9s %5d %7d %10.3f %9.3f %9.3f %11.1f %7.1f%%\n", r->precision, r->batch, r->threads,
+               r->times.median * 1e3, r->times.least * 1e3, r->times.p90 * 1e3, images_per_second(r),
+               percent_of_peak(b, r));
+    }
+    printf("\n%-22s %9s %9s %9s %8s\n", "batch 1, 1 thread", "million", "least us", "GMAC/s", "of peak");
+    for (int i = 0; i < wn_plan_parts(b->plan); i++) {
+        const double macs = (double)wn_plan_part_macs(b->plan, i), speed = macs / b->part[i];
+        printf("%-22s %9.2f %9.1f %9.1f %7.1f%%\n", wn_plan_part_name(b->plan, i), macs * 1e-6,
+               b->part[i] * 1e6, speed * 1e-9, 100 * speed / b->peak);
+    }
+    printf("\nsession, beyond the weights  %8.2f MB\nprocess, at the most         %8.1f MB\n",
+           (double)wn_plan_scratch(b->plan, 1) / 1e6, b->memory / 1e6);
+    if (!isnan(b->cold_start))
+        printf("start to first verdict       %8.1f ms\n", b->cold_start * 1e3);
+}
+
+static int print_json(const report *b)
+{
+    json_t *results = json_array(), *parts = json_array();
+    for (int i = 0; i < b->rows; i++) {
+        const row *r = &b->row[i];
+        json_array_append_new(results, json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "precision",
+                                                 r->precision, "batch", r->batch, "threads", r->threads,
+                                                 "median_ms", output_real(r->times.median * 1e3), "min_ms",
+                                                 output_real(r->times.least * 1e3), "p90_ms",
+                                                 output_real(r->times.p90 * 1e3), "images_per_second",
+                                                 output_real(images_per_second(r)), "percent_of_peak",
+                                                 output_real(percent_of_peak(b, r))));
+    }
+    for (int i = 0; i < wn_plan_parts(b->plan); i++)
+        json_array_append_new(parts, json_pack("{s:s, s:I, s:o}", "name", wn_plan_part_name(b->plan, i),
+                                               "macs", (json_int_t)wn_plan_part_macs(b->plan, i), "min_us",
+                                               output_real(b->part[i] * 1e6)));
+    return output_json(
+        json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "results", results, "parts", parts, "cpu",
+                  wn_cpu_name(wn_cpu_level()), "peak_gmacs", output_real(b->peak * 1e-9), "session_mb",
+                  output_real((double)wn_plan_scratch(b->plan, 1) / 1e6), "peak_rss_mb",
+                  output_real(b->memory / 1e6), "cold_start_ms", output_real(b->cold_start * 1e3)));
+}
+
+int command_bench(int argc, char **argv)
+{
+    char **operands;
+    int exit_status = options_read(&usage, argc, argv, &operands);
+    if (exit_status >= 0)
+        return exit_status;
+    winnow_error error;
+    report b = {0};
+    winnow_status status = wn_gate_file_read(operands[0], false, &b.file, &error);
+    if (!status)
+        status = measure(&b, operands[0], &error);
+    exit_status = STATUS_DONE;
+    if (status)
+        exit_status = output_failure(&error);
+    else if (given.json)
+        exit_status = print_json(&b);
+    else
+        print_text(&b);
+    free(b.part);
+    wn_plan_free(b.plan);
+    wn_gate_file_free(&b.file);
+    return exit_status;
+}

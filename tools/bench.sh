@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# usage: bench.sh BUILD [ROUNDS]
+# Winnow beside the peers: every round runs each once, in its own process, and the median of the rounds counts, so that
+# a machine that is slower for a while is slower for all. The peers are looked for in $WINNOW_PEERS (default:
+# ../shared/peers): a folder with run.sh, which prints "NAME MODE THREADS BATCH MEDIAN_MS ..." for `run.sh PEER`. Without
+# them winnow is timed alone. Prints a table for docs/performance.md.
+set -eu
+cd "$(dirname "$0")/.."
+build=$1 rounds=${2:-5}
+peers=${WINNOW_PEERS:-../shared/peers}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+[ -x "$peers/run.sh" ] || { echo "no peers in $peers: winnow alone" >&2; peers=; }
+
+# once GROUP COMMAND...: the name and the median milliseconds of one run, where it runs at all.
+once() {
+    group=$1
+    shift
+    "$@" 2>/dev/null | awk -v g="$group" 'NF >= 5 && $5 + 0 > 0 { print g, $1 "-" $2, $4, $5; exit }' >>"$work/times" || true
+}
+
+round=0
+while [ $round -lt "$rounds" ]; do
+    round=$((round + 1))
+    echo "round $round of $rounds" >&2
+    once fp32-1 "$build/bench/bench_plan" 1 1 200
+    [ -z "$peers" ] || for peer in ort-1 onednn-1 xnnpack-1; do once fp32-1 "$peers/run.sh" $peer; done
+    once fp32-32 "$build/bench/bench_plan" 2 32 20
+    [ -z "$peers" ] || for peer in ort-32 onednn-32 xnnpack-32; do once fp32-32 "$peers/run.sh" $peer; done
+done
+
+echo "$(date -u +%Y-%m-%d), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1), $(nproc) cores; $rounds rounds"
+[ -z "$peers" ] || DIR=${DIR:-$HOME/.cache/winnow-peers} "$peers/run.sh" pingpong 2>/dev/null | head -n 1 || true
+echo
+echo "| task | program | median ms | pictures/s | winnow's time / its time |"
+echo "|---|---|---|---|---|"
+sort -k1,1 -k2,2 -k4,4n "$work/times" | awk '
+    { key = $1 " " $2; if (!(key in n)) order[++keys] = key; n[key]++; value[key, n[key]] = $4; batch[key] = $3 }
+    function middle(key) { return value[key, int((n[key] + 1) / 2)] }
+    END {
+        for (i = 1; i <= keys; i++) { split(order[i], part, " "); if (part[2] ~ /^winnow/) ours[part[1]] = middle(order[i]) }
+        for (i = 1; i <= keys; i++) {
+            split(order[i], part, " ")
+            m = middle(order[i])
+            printf "| %s | %s | %.3f | %.0f | %.2f |\n", part[1], part[2], m, 1000 * batch[order[i]] / m, ours[part[1]] / m
+        }
+    }'
