@@ -2,7 +2,7 @@
  * A gate from bytes that may be anything. The container is checked by the safetensors reader; here every
  * value is checked before it is used, and every refusal says which one, and where it lies. */
 #include "gate_file.h"
-#include "number.h"
+#include "metadata.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,99 +18,6 @@ typedef struct reader {
     winnow_status status;
     bool backbone; /* what the metadata do not say is as in torchvision's MobileNetV2 */
 } reader;
-
-/* ---- metadata ---- */
-
-static const char *const torchvision[][2] = {
-    {"winnow.architecture", "mobilenet_v2"},
-    {"winnow.width", "1"},
-    {"winnow.input", "128"},
-    {"winnow.embedding", "0"},
-    {"winnow.fit", "stretch"},
-    {"winnow.resample", "triangle"},
-    {"winnow.channels", "RGB"},
-    {"winnow.mean", "0.485 0.456 0.406"},
-    {"winnow.std", "0.229 0.224 0.225"},
-};
-
-static const char *text_of(const reader *r, const char *key)
-{
-    const char *text = wn_safetensors_metadata(r->in, key);
-    for (size_t i = 0; r->backbone && !text && i < sizeof torchvision / sizeof *torchvision; i++)
-        if (!strcmp(key, torchvision[i][0]))
-            text = torchvision[i][1];
-    return text;
-}
-
-static winnow_status need_text(const reader *r, const char *key, const char **text)
-{
-    *text = text_of(r, key);
-    if (*text)
-        return WINNOW_OK;
-    return wn_fail(r->error, WINNOW_ERROR_FORMAT, -1, "the gate's metadata lack '%s': is this a winnow gate?",
-                   key);
-}
-
-static winnow_status bad_value(const reader *r, const char *key, const char *text, const char *expected)
-{
-    return wn_fail(r->error, WINNOW_ERROR_FORMAT, -1, "the gate's '%s' is '%.40s', not %s", key, text,
-                   expected);
-}
-
-static winnow_status need_number(const reader *r, const char *key, double low, double high, double *value)
-{
-    const char *text;
-    char expected[80];
-    winnow_status status = need_text(r, key, &text);
-    if (status)
-        return status;
-    if (wn_parse_number(text, value) && *value >= low && *value <= high)
-        return WINNOW_OK;
-    snprintf(expected, sizeof expected, "a number from %g to %g", low, high);
-    return bad_value(r, key, text, expected);
-}
-
-static winnow_status need_count(const reader *r, const char *key, int low, int high, int *count)
-{
-    double value;
-    winnow_status status = need_number(r, key, low, high, &value);
-    if (!status && value != floor(value))
-        status = bad_value(r, key, text_of(r, key), "a whole number");
-    *count = status ? 0 : (int)value;
-    return status;
-}
-
-/* Index of the value among names (NULL-terminated). */
-static winnow_status need_choice(const reader *r, const char *key, const char *const *names, int *choice)
-{
-    const char *text;
-    char expected[160] = "one of";
-    winnow_status status = need_text(r, key, &text);
-    if (status)
-        return status;
-    for (*choice = 0; names[*choice]; ++*choice) {
-        if (!strcmp(text, names[*choice]))
-            return WINNOW_OK;
-        size_t used = strlen(expected);
-        snprintf(expected + used, sizeof expected - used, " %s", names[*choice]);
-    }
-    return bad_value(r, key, text, expected);
-}
-
-static winnow_status need_three(const reader *r, const char *key, double low, double high, float value[3])
-{
-    const char *text;
-    double three[3];
-    winnow_status status = need_text(r, key, &text);
-    if (status)
-        return status;
-    bool good = wn_parse_numbers(text, 3, three);
-    for (int i = 0; i < 3 && good; i++) {
-        good = three[i] >= low && three[i] <= high;
-        value[i] = (float)three[i];
-    }
-    return good ? WINNOW_OK : bad_value(r, key, text, "three numbers in range");
-}
 
 /* ---- tensors ---- */
 
@@ -175,13 +82,13 @@ static winnow_status read_network(reader *r)
     const char *architecture;
     double width;
     int input, embedding;
-    winnow_status status = need_text(r, "winnow.architecture", &architecture);
+    winnow_status status = wn_metadata_text(r->in, "winnow.architecture", &architecture, r->error);
     if (!status)
-        status = need_number(r, "winnow.width", 0.1, 4, &width);
+        status = wn_metadata_number(r->in, "winnow.width", 0.1, 4, &width, r->error);
     if (!status)
-        status = need_count(r, "winnow.input", 1, 4096, &input);
+        status = wn_metadata_count(r->in, "winnow.input", 1, 4096, &input, r->error);
     if (!status)
-        status = need_count(r, "winnow.embedding", 0, 4096, &embedding);
+        status = wn_metadata_count(r->in, "winnow.embedding", 0, 4096, &embedding, r->error);
     if (status)
         return status;
     file->has_embedding = embedding > 0;
@@ -197,23 +104,18 @@ static winnow_status read_network(reader *r)
 
 static winnow_status read_preprocess(const reader *r)
 {
-    static const char *const fits[] = {"stretch", "crop", NULL}, *const channels[] = {"RGB", "BGR", NULL},
-                             *const resamples[] = {"triangle", "opencv_bilinear", NULL};
+    static const char *const fits[] = {"stretch", "crop", NULL}, *const resamples[] = {
+                                                                     "triangle", "opencv_bilinear", NULL};
     wn_preprocess *preprocess = &r->file->preprocess;
-    int fit = 0, resample = 0, bgr = 0;
-    winnow_status status = need_choice(r, "winnow.fit", fits, &fit);
+    int fit = 0, resample = 0;
+    winnow_status status = wn_metadata_choice(r->in, "winnow.fit", fits, &fit, r->error);
     if (!status)
-        status = need_choice(r, "winnow.resample", resamples, &resample);
+        status = wn_metadata_choice(r->in, "winnow.resample", resamples, &resample, r->error);
     if (!status)
-        status = need_choice(r, "winnow.channels", channels, &bgr);
-    if (!status)
-        status = need_three(r, "winnow.mean", -10, 10, preprocess->mean);
-    if (!status)
-        status = need_three(r, "winnow.std", 1e-3, 10, preprocess->std);
+        status = wn_metadata_input(r->in, preprocess, r->error);
     preprocess->size = r->file->network.input;
     preprocess->fit = fit ? WN_FIT_CROP : WN_FIT_STRETCH;
     preprocess->resample = resample ? WN_RESAMPLE_OPENCV_BILINEAR : WN_RESAMPLE_TRIANGLE;
-    preprocess->bgr = bgr;
     return status;
 }
 
@@ -292,7 +194,7 @@ static winnow_status read_scorer(const reader *r)
     wn_gate_file *file = r->file;
     const char *text;
     int dim[WN_FEATURES];
-    winnow_status status = need_text(r, "winnow.scorer", &text);
+    winnow_status status = wn_metadata_text(r->in, "winnow.scorer", &text, r->error);
     if (!status)
         status = wn_spec_parse(text, &file->spec, r->error);
     if (status)
@@ -365,20 +267,23 @@ static winnow_status read_calibration(const reader *r)
     wn_calibration *calibration = &r->file->calibration;
     int over_groups = 0, source = 0;
     double least_p = 0;
-    winnow_status status =
-        need_number(r, "winnow.false_reject", 1e-9, 0.5, &calibration->promise.false_reject);
+    winnow_status status = wn_metadata_number(r->in, "winnow.false_reject", 1e-9, 0.5,
+                                              &calibration->promise.false_reject, r->error);
     if (!status)
-        status = need_number(r, "winnow.confidence", 0, 1, &calibration->promise.confidence);
+        status =
+            wn_metadata_number(r->in, "winnow.confidence", 0, 1, &calibration->promise.confidence, r->error);
     if (!status)
-        status = need_count(r, "winnow.calibration.count", 1, 1 << 30, &calibration->count);
+        status =
+            wn_metadata_count(r->in, "winnow.calibration.count", 1, 1 << 30, &calibration->count, r->error);
     if (!status)
-        status = need_count(r, "winnow.calibration.groups", 1, WN_MAX_GROUPS, &calibration->groups);
+        status = wn_metadata_count(r->in, "winnow.calibration.groups", 1, WN_MAX_GROUPS, &calibration->groups,
+                                   r->error);
     if (!status)
-        status = need_choice(r, "winnow.calibration.source", sources, &source);
+        status = wn_metadata_choice(r->in, "winnow.calibration.source", sources, &source, r->error);
     if (!status)
-        status = need_choice(r, "winnow.calibration.promise", promises, &over_groups);
+        status = wn_metadata_choice(r->in, "winnow.calibration.promise", promises, &over_groups, r->error);
     if (!status)
-        status = need_number(r, "winnow.calibration.least_p", 1e-12, 1, &least_p);
+        status = wn_metadata_number(r->in, "winnow.calibration.least_p", 1e-12, 1, &least_p, r->error);
     calibration->over_groups = over_groups;
     calibration->least_p = (float)least_p;
     r->file->source = (wn_calibration_source)source;
@@ -393,11 +298,11 @@ static winnow_status read_names(const reader *r, const char *what, int count, bo
     for (int i = 0; i < count; i++) {
         const char *name;
         snprintf(key, sizeof key, "winnow.%s.%d", what, i);
-        winnow_status status = need_text(r, key, &name);
+        winnow_status status = wn_metadata_text(r->in, key, &name, r->error);
         if (!status && classes)
             status = wn_gate_file_add_class(r->file, name, r->error);
         else if (!status && wn_gate_file_group(r->file, name) != i)
-            status = bad_value(r, key, name, "a name of its own");
+            status = wn_metadata_refuse(key, name, "a name of its own", r->error);
         if (status)
             return status;
     }
@@ -408,7 +313,7 @@ static winnow_status read_classes(const reader *r)
 {
     wn_gate_file *file = r->file;
     int classes = 0;
-    winnow_status status = need_count(r, "winnow.classes", 0, WN_MAX_CLASSES, &classes);
+    winnow_status status = wn_metadata_count(r->in, "winnow.classes", 0, WN_MAX_CLASSES, &classes, r->error);
     if (!status)
         status = read_names(r, "class", classes, true);
     if (status || (!wn_safetensors_find(r->in, "arcface.weight") && !classes))
@@ -417,7 +322,7 @@ static winnow_status read_classes(const reader *r)
         return wn_fail(r->error, WINNOW_ERROR_FORMAT, -1,
                        "the gate has classes, but no embedding to tell them by");
     double scale = 0;
-    status = need_number(r, "winnow.class_scale", 1e-3, 1e4, &scale);
+    status = wn_metadata_number(r->in, "winnow.class_scale", 1e-3, 1e4, &scale, r->error);
     file->class_scale = (float)scale;
     if (!status)
         status = read_table(r, "arcface.weight", WN_MAX_CLASSES + 1, file->network.embedding, &file->classes);
@@ -458,8 +363,9 @@ static winnow_status read_memory(const reader *r)
         return status;
     int count = (int)label->shape[0], dim[WN_FEATURES];
     memory->first_learned = WN_MAX_GROUPS;
-    if (text_of(r, "winnow.first_learned"))
-        status = need_count(r, "winnow.first_learned", 0, r->file->groups, &memory->first_learned);
+    if (wn_safetensors_metadata(r->in, "winnow.first_learned"))
+        status = wn_metadata_count(r->in, "winnow.first_learned", 0, r->file->groups, &memory->first_learned,
+                                   r->error);
     if (status)
         return status;
     wn_gate_file_dims(r->file, dim);
@@ -522,13 +428,14 @@ static winnow_status read_metadata(const reader *r)
 static winnow_status read_groups(const reader *r)
 {
     int groups = 0;
-    winnow_status status = need_count(r, "winnow.groups", 0, WN_MAX_GROUPS, &groups);
+    winnow_status status = wn_metadata_count(r->in, "winnow.groups", 0, WN_MAX_GROUPS, &groups, r->error);
     return status ? status : read_names(r, "group", groups, false);
 }
 
 static winnow_status check_kind(const reader *r)
 {
-    const char *kind = text_of(r, "winnow.kind"), *format = text_of(r, "winnow.format");
+    const char *kind = wn_safetensors_metadata(r->in, "winnow.kind"),
+               *format = wn_safetensors_metadata(r->in, "winnow.format");
     if (kind && !strcmp(kind, "checkpoint"))
         return wn_fail(
             r->error, WINNOW_ERROR_FORMAT, -1,

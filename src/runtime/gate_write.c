@@ -3,7 +3,7 @@
  * for reading back. Numbers that a verdict depends on are tensors, so that they keep every bit. */
 #include "gate_file.h"
 #include "half.h"
-#include "number.h"
+#include "metadata.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,13 +45,6 @@ static void put_text(wn_writer *writer, const char *key, const char *format, ...
     wn_writer_metadata(writer, key, text);
 }
 
-static void put_number(wn_writer *writer, const char *key, double value)
-{
-    char text[WN_NUMBER_TEXT];
-    wn_format_number(value, text);
-    wn_writer_metadata(writer, key, text);
-}
-
 static void put_names(wn_writer *writer, const char *what, char *const *name, int count)
 {
     char key[64];
@@ -61,22 +54,12 @@ static void put_names(wn_writer *writer, const char *what, char *const *name, in
     }
 }
 
-static void put_three(wn_writer *writer, const char *key, const float value[3])
-{
-    char text[3][WN_NUMBER_TEXT];
-    for (int i = 0; i < 3; i++)
-        wn_format_number(value[i], text[i]);
-    put_text(writer, key, "%s %s %s", text[0], text[1], text[2]);
-}
-
 static void put_preprocess(wn_writer *writer, const wn_preprocess *preprocess)
 {
     wn_writer_metadata(writer, "winnow.fit", preprocess->fit == WN_FIT_CROP ? "crop" : "stretch");
     wn_writer_metadata(writer, "winnow.resample",
                        preprocess->resample == WN_RESAMPLE_TRIANGLE ? "triangle" : "opencv_bilinear");
-    wn_writer_metadata(writer, "winnow.channels", preprocess->bgr ? "BGR" : "RGB");
-    put_three(writer, "winnow.mean", preprocess->mean);
-    put_three(writer, "winnow.std", preprocess->std);
+    wn_metadata_put_input(writer, preprocess);
 }
 
 static void put_metadata(wn_writer *writer, const wn_gate_file *file)
@@ -88,20 +71,20 @@ static void put_metadata(wn_writer *writer, const wn_gate_file *file)
     wn_writer_metadata(writer, "winnow.kind", "gate");
     wn_writer_metadata(writer, "winnow.format", "1");
     wn_writer_metadata(writer, "winnow.architecture", file->network.architecture->name);
-    put_number(writer, "winnow.width", file->network.width);
+    wn_metadata_put_number(writer, "winnow.width", file->network.width);
     put_text(writer, "winnow.input", "%d", file->network.input);
     put_text(writer, "winnow.embedding", "%d", file->has_embedding ? file->network.embedding : 0);
     put_preprocess(writer, &file->preprocess);
     wn_spec_format(&file->spec, spec);
     wn_writer_metadata(writer, "winnow.scorer", spec);
-    put_number(writer, "winnow.false_reject", calibration->promise.false_reject);
-    put_number(writer, "winnow.confidence", calibration->promise.confidence);
-    put_number(writer, "winnow.threshold", calibration->threshold);
+    wn_metadata_put_number(writer, "winnow.false_reject", calibration->promise.false_reject);
+    wn_metadata_put_number(writer, "winnow.confidence", calibration->promise.confidence);
+    wn_metadata_put_number(writer, "winnow.threshold", calibration->threshold);
     put_text(writer, "winnow.calibration.count", "%d", calibration->count);
     put_text(writer, "winnow.calibration.groups", "%d", calibration->groups);
     wn_writer_metadata(writer, "winnow.calibration.source", wn_calibration_source_name(file->source));
     wn_writer_metadata(writer, "winnow.calibration.promise", calibration->over_groups ? "groups" : "photos");
-    put_number(writer, "winnow.calibration.least_p", calibration->least_p);
+    wn_metadata_put_number(writer, "winnow.calibration.least_p", calibration->least_p);
     put_text(writer, "winnow.groups", "%d", file->groups);
     put_names(writer, "group", file->group_name, file->groups);
     if (file->memory.count && file->memory.first_learned < WN_MAX_GROUPS)
@@ -109,7 +92,7 @@ static void put_metadata(wn_writer *writer, const wn_gate_file *file)
     put_text(writer, "winnow.classes", "%d", file->class_count);
     put_names(writer, "class", file->class_name, file->class_count);
     if (file->classes.data)
-        put_number(writer, "winnow.class_scale", file->class_scale);
+        wn_metadata_put_number(writer, "winnow.class_scale", file->class_scale);
 }
 
 static void put_matrix(wn_writer *writer, const char *name, wn_dtype dtype, int rows, int cols,
