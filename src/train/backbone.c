@@ -1,52 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backbone.h"
 
-#include "../runtime/safetensors.h"
+#include "../runtime/metadata.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <xxhash.h>
 
-static const float imagenet_mean[3] = {0.485f, 0.456f, 0.406f};
-static const float imagenet_std[3] = {0.229f, 0.224f, 0.225f};
+/* What torchvision's MobileNetV2 was trained with. */
+static const wn_preprocess torchvision = {.mean = {0.485f, 0.456f, 0.406f}, .std = {0.229f, 0.224f, 0.225f}};
 
-/* ---- metadata ---- */
-
-static bool read_three(const char *text, float out[3])
+/* Whether the file is one of winnow's, and says what its network is. */
+static bool is_ours(const wn_safetensors *file)
 {
-    char rest;
-    return sscanf(text, "%f , %f , %f%c", &out[0], &out[1], &out[2], &rest) == 3 && isfinite(out[0]) &&
-           isfinite(out[1]) && isfinite(out[2]);
+    return wn_safetensors_metadata(file, "winnow.kind");
 }
 
-static winnow_status read_preprocess(const wn_safetensors *file, const char *path, int input,
-                                     wn_preprocess *preprocess, winnow_error *error)
+static winnow_status read_preprocess(const wn_safetensors *file, int input, wn_preprocess *preprocess,
+                                     winnow_error *error)
 {
-    *preprocess = (wn_preprocess){.size = input, .fit = WN_FIT_STRETCH, .resample = WN_RESAMPLE_TRIANGLE};
-    memcpy(preprocess->mean, imagenet_mean, sizeof imagenet_mean);
-    memcpy(preprocess->std, imagenet_std, sizeof imagenet_std);
-    const char *mean = wn_safetensors_metadata(file, "winnow.mean");
-    const char *std = wn_safetensors_metadata(file, "winnow.std");
-    const char *channels = wn_safetensors_metadata(file, "winnow.channels");
-    if (mean && !read_three(mean, preprocess->mean))
-        return wn_fail(error, WINNOW_ERROR_FORMAT, -1, "%s: winnow.mean is not three numbers", path);
-    if (std && (!read_three(std, preprocess->std) ||
-                fminf(fminf(preprocess->std[0], preprocess->std[1]), preprocess->std[2]) <= 0))
-        return wn_fail(error, WINNOW_ERROR_FORMAT, -1, "%s: winnow.std is not three numbers above 0", path);
-    if (channels && strcmp(channels, "rgb") != 0 && strcmp(channels, "bgr") != 0)
-        return wn_fail(error, WINNOW_ERROR_FORMAT, -1, "%s: winnow.channels is neither rgb nor bgr", path);
-    preprocess->bgr = channels && !strcmp(channels, "bgr");
-    return WINNOW_OK;
+    *preprocess = torchvision;
+    preprocess->size = input;
+    return is_ours(file) ? wn_metadata_input(file, preprocess, error) : WINNOW_OK;
 }
 
 /* ---- weights ---- */
 
 typedef struct loading {
     const wn_safetensors *file;
-    const char *path;
     float *data;
     winnow_status status;
     winnow_error *error;
@@ -70,26 +53,32 @@ static int load_tensor(const char *name, int rank, const uint64_t *shape, size_t
         return 0; /* stays freshly drawn */
     if (!tensor)
         l->status = wn_fail(l->error, WINNOW_ERROR_FORMAT, -1,
-                            "%s: no tensor %s; is it a backbone? `winnow import` makes one", l->path, name);
+                            "no tensor %s; is it a backbone? `winnow import` makes one", name);
     else if (!same_shape(tensor, rank, shape))
         l->status = wn_fail(l->error, WINNOW_ERROR_FORMAT, (int64_t)tensor->offset,
-                            "%s: tensor %s has another shape than the network's", l->path, name);
+                            "tensor %s has another shape than the network's", name);
     else
         l->status = wn_safetensors_floats(l->file, name, count, l->data + offset, l->error);
     return l->status != WINNOW_OK;
 }
 
-/* The width multiplier: what the file says, or the one whose first and last convolutions have the shapes at
- * hand. */
-static winnow_status find_network(const wn_safetensors *file, const char *path, int input, int embedding,
-                                  wn_network *network, winnow_error *error)
+/* The architecture and width that the file says. */
+static winnow_status read_network(const wn_safetensors *file, int input, int embedding, wn_network *network,
+                                  winnow_error *error)
+{
+    const char *architecture;
+    double width;
+    winnow_status status = wn_metadata_text(file, "winnow.architecture", &architecture, error);
+    if (!status)
+        status = wn_metadata_number(file, "winnow.width", 0.35, 1.4, &width, error);
+    return status ? status : wn_network_create(architecture, (float)width, input, embedding, network, error);
+}
+
+/* MobileNetV2 with the width whose middle and last convolutions have the shapes at hand. */
+static winnow_status guess_network(const wn_safetensors *file, int input, int embedding, wn_network *network,
+                                   winnow_error *error)
 {
     static const float widths[] = {1, 0.35f, 0.5f, 0.75f, 1.3f, 1.4f};
-    const char *architecture = wn_safetensors_metadata(file, "winnow.network");
-    const char *width = wn_safetensors_metadata(file, "winnow.width");
-    if (width)
-        return wn_network_create(architecture ? architecture : "mobilenet_v2", strtof(width, NULL), input,
-                                 embedding, network, error);
     for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
         winnow_status status = wn_network_create("mobilenet_v2", widths[i], input, embedding, network, error);
         if (status)
@@ -109,8 +98,25 @@ static winnow_status find_network(const wn_safetensors *file, const char *path, 
     }
     return wn_fail(
         error, WINNOW_ERROR_FORMAT, -1,
-        "%s: not a MobileNetV2 with torchvision's tensor names; `winnow import` makes one of other files",
-        path);
+        "not a MobileNetV2 with torchvision's tensor names; `winnow import` makes one of other files");
+}
+
+/* Everything, before the file's name is put in front of what went wrong. */
+static winnow_status load(const wn_safetensors *file, int input, int embedding, uint64_t seed,
+                          wn_backbone *backbone, winnow_error *error)
+{
+    winnow_status status =
+        (is_ours(file) ? read_network : guess_network)(file, input, embedding, &backbone->network, error);
+    if (!status)
+        status = read_preprocess(file, input, &backbone->preprocess, error);
+    if (!status)
+        status = wn_params_create(&backbone->network, &backbone->params, error);
+    if (status)
+        return status;
+    wn_params_initialise(&backbone->network, seed, &backbone->params);
+    loading l = {.file = file, .data = backbone->params.data, .error = error};
+    wn_network_tensors(&backbone->network, load_tensor, &l);
+    return l.status;
 }
 
 winnow_status wn_backbone_load(const char *path, int input, int embedding, uint64_t seed,
@@ -119,30 +125,21 @@ winnow_status wn_backbone_load(const char *path, int input, int embedding, uint6
     *backbone = (wn_backbone){0};
     wn_safetensors *file = NULL;
     winnow_status status = wn_safetensors_read(path, &file, error);
-    if (!status)
-        status = find_network(file, path, input, embedding, &backbone->network, error);
-    if (!status)
-        status = read_preprocess(file, path, input, &backbone->preprocess, error);
-    if (!status)
-        status = wn_params_create(&backbone->network, &backbone->params, error);
-    if (!status) {
-        wn_params_initialise(&backbone->network, seed, &backbone->params);
-        loading l = {.file = file, .path = path, .data = backbone->params.data, .error = error};
-        wn_network_tensors(&backbone->network, load_tensor, &l);
-        status = l.status;
-    }
-    if (!status) {
-        const wn_network *network = &backbone->network;
-        snprintf(backbone->name, sizeof backbone->name, "%s %.3g", network->architecture->name,
-                 (double)network->width);
-        snprintf(backbone->hash, sizeof backbone->hash, "%016llx",
-                 (unsigned long long)XXH3_64bits(backbone->params.data,
-                                                 network->embedding_weight * sizeof(float)));
-    } else {
-        wn_backbone_free(backbone);
-    }
+    if (status)
+        return status;
+    status = load(file, input, embedding, seed, backbone, error);
     wn_safetensors_free(file);
-    return status;
+    if (status) {
+        wn_backbone_free(backbone);
+        return wn_fail_prefix(error, status, path);
+    }
+    const wn_network *network = &backbone->network;
+    snprintf(backbone->name, sizeof backbone->name, "%s %.3g", network->architecture->name,
+             (double)network->width);
+    snprintf(
+        backbone->hash, sizeof backbone->hash, "%016llx",
+        (unsigned long long)XXH3_64bits(backbone->params.data, network->embedding_weight * sizeof(float)));
+    return WINNOW_OK;
 }
 
 void wn_backbone_free(wn_backbone *backbone)
