@@ -79,7 +79,11 @@ static void show_step(void *context, int epoch, int step, int steps, double loss
 
 static void settings(const run *r, char *text)
 {
-    wn_train_recipe_settings(&r->request->recipe, r->request->seed, r->data.hash, text);
+    wn_train_recipe recipe = r->request->recipe;
+    recipe.architecture = r->start.network.architecture->name; /* a backbone's, where there is one */
+    recipe.width = r->start.network.width;
+    recipe.preprocess = r->gate.preprocess;
+    wn_train_recipe_settings(&recipe, r->request->seed, r->data.hash, text);
     size_t length = strlen(text);
     snprintf(text + length, WN_TRAIN_SETTINGS_SIZE - length, "backbone=%s\n",
              r->request->backbone ? r->start.hash : "none");
