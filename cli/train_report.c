@@ -87,7 +87,11 @@ static const char *scope(const wn_gate_file *gate)
     case WN_CALIBRATED_BY_SOURCE:
         return "each source scored by a gate made of the others";
     case WN_CALIBRATED_BY_BLOCK:
-        return "photos of one or two sources: holds for these cameras and places only";
+        return gate->calibration.groups == 1
+                   ? "photos of one source: the promise holds for this camera and place only; "
+                     "three sources (subfolders) or more widen it"
+                   : "photos of two sources: the promise holds for these cameras and places "
+                     "only; three or more widen it";
     default:
         return "held-out photos: holds for photos like these";
     }

@@ -186,8 +186,9 @@ static winnow_status train_head(run *r, winnow_error *error)
     winnow_status status = wn_plan_create(network, &r->start.params, WN_PRECISION_FP32, &r->plan, error);
     if (!status)
         status = compute_all(r, error);
-    if (status || !r->abnormal.count || !r->valid_abnormal.count || !r->valid_normal.count)
-        return status; /* without abnormals there is nothing to train an embedding against */
+    const bool few = 2 * (int)r->normal.count < r->request->recipe.batch;
+    if (status || few || !r->abnormal.count || !r->valid_abnormal.count || !r->valid_normal.count)
+        return status; /* nothing to train an embedding on, or against: the gate does without one */
     const wn_head_data data = {
         network->features,          r->normal.features,         r->abnormal.features,
         (int)r->normal.count,       (int)r->abnormal.count,     r->valid_normal.features,
