@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures the product on photos, with its own commands, and prints docs/accuracy.md's tables as markdown.
+
+    tools/accuracy.py WINNOW --data ../shared/data/dev --backbone BACKBONE.safetensors [--scorers BENCH_SCORERS] > tables.md
+
+Every source (camera, field, collector) of the normal photos is left out in turn: a gate is made of the others, and judges the one that was
+left out. Everyday scenes are COCO's, and no photo of COCO is ever given to a gate; look-alikes are unseen unless the table says otherwise.
+Needs no package; takes about ten minutes on two cores. WORK/ keeps the gates, so that a second run prints the tables at once.
+"""
+import argparse, collections, json, os, random, subprocess, sys, time
+
+EVERYDAY = ["coco128_train2017", "coco_2014_captioning", "coco_rknn_val2017", "coco_tiny_2017", "coco_train2017_mini"]
+FAR = ["imagenet_sample_1000", "bsds500"]  # what gates are given of everything else
+NEAR = ["chilli_crop_and_weeds", "flowers17", "maize_plantvillage"]
+NAMES = {"everyday": "everyday scenes", "chilli_crop_and_weeds": "weeds", "flowers17": "flowers", "maize_plantvillage": "maize",
+         "normal": "rice"}
+FIELD = ["riceleafdisease_web_mix", "sethy_field_patches"]  # photos with a field behind the leaf; the others' background is plain
+SHOTS = [0, 5, 20, 50]
+
+parser = argparse.ArgumentParser()
+parser.add_argument("winnow")
+parser.add_argument("--data", default="../shared/data/dev")
+parser.add_argument("--backbone", required=True)
+parser.add_argument("--work", default="/tmp/winnow-accuracy")
+parser.add_argument("--scorers", help="the program bench_scorers: prints the table of every scorer and feature too")
+given = parser.parse_args()
+home = os.getcwd()
+winnow, data, backbone = (os.path.abspath(p) for p in (given.winnow, given.data, given.backbone))
+os.makedirs(given.work, exist_ok=True)
+os.chdir(given.work)
+seconds = collections.defaultdict(list)
+
+
+def run(*arguments, output=None):
+    """The command's JSON; kept beside its output, or under the command's own name."""
+    kept = (output or "eval-" + "-".join(os.path.basename(a) for a in arguments if not a.startswith("--"))[:200]) + ".json"
+    if not os.path.exists(kept):
+        began = time.time()
+        result = subprocess.run([winnow, *arguments, "--json"] + (["-o", output] if output else []), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True)
+        if result.returncode:
+            raise SystemExit(" ".join([winnow, *arguments]) + "\n" + result.stderr)
+        seconds[arguments[0]].append(time.time() - began)
+        open(kept, "w").write(result.stdout)
+    return json.load(open(kept))
+
+
+def folders(option, names, below):
+    return [word for name in names for word in (option, f"{data}/{below}/{name}")]
+
+
+def train(name, normal, abnormal, *more):
+    """One epoch: the embedding, which `auto` does not look at on a frozen backbone, is all that more would train."""
+    run("train", *normal, *abnormal, "--backbone", backbone, "--report", "none", "--log", "none", "--checkpoint", "none", "--epochs", "1",
+        *more,
+        output=f"{name}.safetensors")
+    return f"{name}.safetensors"
+
+
+def measure(gate, normal, kinds):
+    """Share of the normals that is rejected, and AUROC and share accepted of each kind: {kind: [folders]}."""
+    answer = run("eval", gate, "--normal", normal, *[word for kind in kinds.values() for f in kind for word in ("--abnormal", f)])
+    result = {"rejected": answer["false_reject_rate"]}
+    for kind, list_of in kinds.items():
+        labels = [os.path.basename(f) for f in list_of]
+        groups = [g for g in answer["groups"] if g["label"] == "abnormal" and g["name"].split("/")[0] in labels]
+        count = sum(g["count"] for g in groups)
+        assert count, (kind, answer["groups"])
+        result[kind] = (sum(g["count"] * g["auroc"] for g in groups) / count, sum(g["accepted"] for g in groups) / count)
+    return result
+
+
+def kinds_of(*names):
+    return {n: [f"{data}/far/{f}" for f in EVERYDAY] if n == "everyday" else [f"{data}/near/{n}"] for n in names}
+
+
+def some(source, name, begin, end):
+    """A folder of links to photos [begin, end) of a folder, in an order drawn once."""
+    photos = sorted(os.path.join(d, f) for d, _, files in os.walk(source) for f in files)
+    random.Random(0).shuffle(photos)
+    if not os.path.isdir(name):
+        os.makedirs(name)
+        for i, photo in enumerate(photos[begin:end]):
+            os.symlink(photo, f"{name}/{begin + i:04d}_{os.path.basename(photo)}")
+    return os.path.abspath(name)
+
+
+def mean(values):
+    return sum(values) / len(values)
+
+
+def table(head, rows):
+    print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print(flush=True)
+
+
+def percent(values, worst=max):
+    return f"{100 * mean(values):.1f}%" + (f" ({100 * worst(values):.1f}%)" if len(values) > 1 else "")
+
+
+def area(values):
+    return f"{mean(values):.4f}" + (f" ({min(values):.3f})" if len(values) > 1 else "")
+
+
+sources = sorted(os.listdir(f"{data}/normal"))
+all_kinds = ["everyday"] + NEAR
+
+
+def cameras():
+    """Each source left out: a gate without look-alikes, and gates that were given every look-alike but the one that is measured."""
+    without, given_near, rows = {}, {}, []
+    for s in sources:
+        normal, held = folders("--normal", [n for n in sources if n != s], "normal"), f"{data}/normal/{s}"
+        without[s] = measure(train(f"far-{s}", normal, folders("--abnormal", FAR, "far")), held, kinds_of(*all_kinds))
+        given_near[s] = {}
+        for near in NEAR:
+            others = folders("--abnormal", FAR, "far") + folders("--abnormal", [n for n in NEAR if n != near], "near")
+            given_near[s][near] = measure(train(f"near-{near}-{s}", normal, others), held, kinds_of("everyday", near))
+    print("### A camera that it never saw, 5% promised\n")
+    for title, results in (("everyday abnormals alone", without), ("other look-alikes given too", {s: given_near[s]["maize_plantvillage"] for s in sources})):
+        print(f"Rejected photos of the source that was left out; accepted everyday scenes (COCO); {title}:\n")
+        table(["source left out", "photos", "normals rejected", "everyday accepted"],
+              [[f"`{s}`", str(sum(len(f) for _, _, f in os.walk(f"{data}/normal/{s}"))), percent([results[s]["rejected"]]),
+                f"{100 * results[s]['everyday'][1]:.2f}%"] for s in sources] +
+              [["**mean**", "", percent([results[s]["rejected"] for s in sources]).replace("(", "(worst "),
+                f"{100 * mean([results[s]['everyday'][1] for s in sources]):.2f}%"]])
+    print("### Look-alikes that it never saw\n\nAUROC, mean over the sources left out (worst of them); in brackets behind \"field\": photos with a field "
+          "behind the leaf.\n")
+    for title, result_of in (("everyday abnormals alone", lambda s, k: without[s][k]),
+                             ("other look-alikes given", lambda s, k: given_near[s][k if k != "everyday" else "maize_plantvillage"][k])):
+        rows.append([title] + [area([result_of(s, k)[0] for s in sources]) + f", field {mean([result_of(s, k)[0] for s in FIELD]):.4f}" for k in all_kinds])
+    table(["abnormals given"] + [NAMES[k] for k in all_kinds], rows)
+
+
+def few_shots():
+    """5, 20, 50 photos of a look-alike, then the rest of it."""
+    maize = f"{data}/near/maize_plantvillage"
+    kinds = kinds_of("everyday") | {"rest": [some(maize, "maize-rest", 50, None)]}
+    rows = []
+    for title, base in (("everyday, weeds and flowers", "near-maize_plantvillage"), ("everyday alone", "far"), ("none", "none")):
+        for shots in SHOTS:
+            results, times = [], []
+            for s in sources:
+                gate = f"{base}-{s}.safetensors"
+                if base == "none":
+                    train(gate[:-12], folders("--normal", [n for n in sources if n != s], "normal"), [])
+                if shots:
+                    began = len(seconds["learn"])
+                    run("learn", gate, "--abnormal", some(maize, f"maize-{shots}", 0, shots), output=f"learn-{shots}-{gate}")
+                    times += seconds["learn"][began:]
+                    gate = f"learn-{shots}-{gate}"
+                results.append(measure(gate, f"{data}/normal/{s}", kinds))
+            rows.append([title if not shots else "", str(shots), area([r["rest"][0] for r in results]),
+                         percent([r["rest"][1] for r in results]), area([r["everyday"][0] for r in results]),
+                         f"{100 * mean([r['everyday'][1] for r in results]):.2f}%", percent([r["rejected"] for r in results])])
+    print("### Learning a look-alike from a few photos\n\n`winnow learn` on photos of maize; judged on 122 others of it (mean over the sources left out, "
+          "worst in brackets).\n")
+    table(["abnormals of the training", "photos learned", "maize AUROC", "maize accepted", "everyday AUROC", "everyday accepted", "normals rejected"], rows)
+
+
+def recalibration():
+    """60 photos of the new camera."""
+    rows = []
+    for s in sources:
+        photos = sum(len(f) for _, _, f in os.walk(f"{data}/normal/{s}"))
+        if photos < 100:
+            continue
+        gate, new = f"far-{s}.safetensors", f"calibrated-{s}.safetensors"
+        rest = some(f"{data}/normal/{s}", f"camera-rest-{s}", 60, None)
+        before = measure(gate, rest, kinds_of("everyday"))
+        run("calibrate", gate, "--normal", some(f"{data}/normal/{s}", f"camera-{s}", 0, 60), output=new)
+        after = measure(new, rest, kinds_of("everyday"))
+        rows.append([f"`{s}`", percent([before["rejected"]]), percent([after["rejected"]]), f"{100 * before['everyday'][1]:.2f}%",
+                     f"{100 * after['everyday'][1]:.2f}%"])
+    print("### Calibrated again on 60 photos of the new camera\n\nJudged on its other photos.\n")
+    table(["source left out", "rejected before", "after", "everyday accepted before", "after"], rows)
+
+
+def second_domain():
+    """Potato leaves, same defaults: half of the photos make the gate, half judge it."""
+    potato = f"{data}/normal2/potato_plantvillage"
+    classes = sorted(os.listdir(potato))
+    normal = [word for c in classes for word in ("--normal", some(f"{potato}/{c}", f"potato/{c}", 0, len(os.listdir(f"{potato}/{c}")) // 2))]
+    held = os.path.dirname([some(f"{potato}/{c}", f"potato-rest/{c}", len(os.listdir(f"{potato}/{c}")) // 2, None) for c in classes][0])
+    kinds = kinds_of(*all_kinds) | {"normal": [f"{data}/normal/{s}" for s in sources]}
+    rows = []
+    for title, more in (("none", []), ("everyday", folders("--abnormal", FAR, "far")),
+                        ("everyday, weeds and flowers", folders("--abnormal", FAR, "far") + folders("--abnormal", NEAR[:2], "near"))):
+        gate = train("potato-" + title.replace(", ", "-").replace(" ", "-"), normal, more)
+        result = measure(gate, held, kinds)
+        rows.append([title, percent([result["rejected"]])] + [f"{result[k][0]:.4f}, {100 * result[k][1]:.1f}%" for k in kinds])
+    print("### A second subject, same defaults\n\nPotato leaves on plain ground: half of the photos make the gate, the other half is judged. AUROC, and "
+          "the share that is accepted at 5% promised.\n")
+    table(["abnormals given", "normals rejected"] + [NAMES[k] for k in kinds], rows)
+
+
+def scorers():
+    """Every scorer and feature, by the bench program, on the features that a gate of all photos remembers."""
+    gate = train("all", folders("--normal", sources, "normal"), folders("--abnormal", EVERYDAY + FAR, "far") + folders("--abnormal", NEAR, "near"),
+                 "--scorer", "knn:bottleneck,knn:pooled,knn:embedding")
+    print("### Every scorer and feature\n")
+    print(subprocess.run([os.path.abspath(given.scorers) if os.path.isabs(given.scorers) else os.path.join(home, given.scorers), gate],
+                         stdout=subprocess.PIPE, check=True, text=True).stdout)
+
+
+cameras()
+few_shots()
+recalibration()
+second_domain()
+if given.scorers:
+    scorers()
+for command, times in sorted(seconds.items()):
+    print(f"{command}: {len(times)} runs, {mean(times):.1f} s each", file=sys.stderr)
