@@ -6,6 +6,7 @@
 #include "judge.h"
 #include "options.h"
 #include "output.h"
+#include "then.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +16,16 @@
 enum { CHUNK = 256 /* photos that are judged before the first of them is printed */ };
 
 static struct {
+    const char *then;
     bool json;
     int threads;
 } given;
 
 static const option_row rows[] = {
+    {"then", 0, OPTION_TEXT, "CMD",
+     "run this shell command for each accepted photo, with its path for {} (outside quotes) or at the end; "
+     "WINNOW_CLASS and WINNOW_PROBABILITY tell its class",
+     &given.then},
     {"json", 0, OPTION_FLAG, NULL, "one JSON object a line", &given.json},
     {"threads", 0, OPTION_INTEGER, "N", "threads (default: as many as there are cores)", &given.threads, 1,
      256},
@@ -30,7 +36,10 @@ static const options_usage usage = {
     "GATE PHOTO|FOLDER|- ...",
     "Judges photos: path, verdict, p-value and similarity of each, separated by tabs. Folders are read "
     "recursively; `-` reads paths from "
-    "standard input, one a line.\nExit status: 0 all accepted, 1 some turned away, 2 some could not be read.",
+    "standard input, one a line. Where the gate tells classes, an accepted photo's class and probability "
+    "follow, else `rejected`.\nExit status: 0 all accepted, 1 some turned away, 2 some could not be read, or "
+    "a "
+    "command of --then failed.",
     rows,
     2,
     -1,
@@ -55,7 +64,7 @@ static void print_json(const todo *t, const char *path, const judged *j)
         return;
     }
     const winnow_result *r = &j->result;
-    const bool classified = r->class_index >= 0;
+    const bool classified = r->class_index >= 0 && r->verdict == WINNOW_NORMAL;
     output_json(json_pack("{s:s, s:s, s:o, s:o, s:s?, s:o, s:n}", "path", path, "verdict",
                           winnow_verdict_name(r->verdict), "p_value", output_real((double)r->p_value),
                           "similarity", output_real((double)r->similarity), "class",
@@ -74,11 +83,26 @@ static void print_text(const todo *t, const char *path, const judged *j)
     const winnow_result *r = &j->result;
     printf("%s\t%s%s%s\t%.4g\t%.6g", path, output_paint(colours[r->verdict]), winnow_verdict_name(r->verdict),
            output_paint(COLOUR_OFF), (double)r->p_value, (double)r->similarity);
-    if (r->class_index >= 0)
-        printf("\t%s\t%.4g",
-               r->verdict == WINNOW_NORMAL ? winnow_gate_class_name(t->gate, r->class_index) : "rejected",
-               (double)r->class_probability);
+    if (r->class_index >= 0 && r->verdict == WINNOW_NORMAL)
+        printf("\t%s\t%.4g", winnow_gate_class_name(t->gate, r->class_index), (double)r->class_probability);
+    else if (r->class_index >= 0)
+        fputs("\trejected\t-", stdout);
     putchar('\n');
+}
+
+/* Hands an accepted photo on. */
+static void hand_on(todo *t, const char *path, const winnow_result *result)
+{
+    fflush(stdout); /* the command's own output follows the photo's line */
+    const int status = then_run(given.then, path, winnow_gate_class_name(t->gate, result->class_index),
+                                (double)result->class_probability);
+    if (!status)
+        return;
+    t->failed = true;
+    if (status < 0)
+        output_error("%s: the command of --then cannot be started", path);
+    else
+        output_error("%s: the command of --then ended with status %d", path, status);
 }
 
 static void judge_all(todo *t)
@@ -87,6 +111,8 @@ static void judge_all(todo *t)
     for (size_t i = 0; i < t->count; i++) {
         const judged *j = &t->judged[i];
         (given.json ? print_json : print_text)(t, t->path[i], j);
+        if (given.then && !j->failed && j->result.verdict == WINNOW_NORMAL)
+            hand_on(t, t->path[i], &j->result);
         t->failed |= j->failed;
         t->rejected |= !j->failed && j->result.verdict != WINNOW_NORMAL;
         free(t->path[i]);

@@ -5,6 +5,7 @@
 #include "../src/runtime/error.h"
 #include "../src/train/metrics.h"
 #include "commands.h"
+#include "diagnosis.h"
 #include "options.h"
 #include "output.h"
 
@@ -18,14 +19,19 @@ enum { CHUNK = 256 };
 static struct {
     option_list normal, abnormal;
     const char *report;
-    double max_bad;
+    double max_bad, confident;
     int threads;
-    bool json;
-} given = {.max_bad = 0.05};
+    bool classes, json;
+} given = {.max_bad = 0.05, .confident = CONFIDENT_ANSWER};
 
 static const option_row rows[] = {
     {"normal", 0, OPTION_LIST, "DIR", "photos of the right kind; may be given again", &given.normal},
     {"abnormal", 0, OPTION_LIST, "DIR", "photos of anything else; may be given again", &given.abnormal},
+    {"classes", 0, OPTION_FLAG, NULL,
+     "the subfolders of --normal are classes: measure the diagnosis too, with and without the gate",
+     &given.classes},
+    {"confident", 0, OPTION_PERCENT, "P", "count answers of that probability or more as confident",
+     &given.confident, 0, 1, .open = true},
     {"report", 0, OPTION_TEXT, "FILE", "write a page with charts and the worst photos (.html)",
      &given.report},
     {"max-bad", 0, OPTION_PERCENT, "P", "stop where more photos than that cannot be read", &given.max_bad, 0,
@@ -62,7 +68,10 @@ static winnow_status open_side(const winnow_gate *gate, eval_side *s, const opti
     if (!folders->count)
         return WINNOW_OK;
     const wn_report report = {report_line, NULL};
-    const wn_dataset_options options = {.name = name, .max_bad = given.max_bad, .report = &report};
+    const wn_dataset_options options = {.name = name,
+                                        .max_bad = given.max_bad,
+                                        .classes = given.classes && !strcmp(name, "normal"),
+                                        .report = &report};
     winnow_status status = wn_dataset_open(folders->item, (size_t)folders->count, &options, &s->set, error);
     if (status)
         return status;
@@ -220,7 +229,11 @@ static int print_text(const evaluation *e)
     print_rate("abnormals accepted", abnormal->accepted, abnormal->count);
     printf("\n%-9s %6s %9s  %7s   %-6s   %s\n", "label", "photos", "accepted", "", "AUROC", "folder");
     winnow_error error;
-    return each_group(e, print_group, NULL, &error) ? output_failure(&error) : STATUS_DONE;
+    if (each_group(e, print_group, NULL, &error))
+        return output_failure(&error);
+    if (e->diagnosis)
+        diagnosis_print(e->diagnosis, e->class_name);
+    return STATUS_DONE;
 }
 
 static void add_group(void *context, const group *g, int label)
@@ -242,13 +255,14 @@ static int print_json(const evaluation *e)
     const wn_interval reject = wn_rate_interval(normal->count - normal->accepted, normal->count, 0.95);
     const wn_interval accept = wn_rate_interval(abnormal->accepted, abnormal->count, 0.95);
     return output_json(json_pack(
-        "{s:o, s:o, s:o, s:[f,f], s:o, s:[f,f], s:o, s:I, s:I, s:o}", "auroc", output_real(e->auroc),
+        "{s:o, s:o, s:o, s:[f,f], s:o, s:[f,f], s:o, s:I, s:I, s:o, s:o}", "auroc", output_real(e->auroc),
         "fpr_at_95_tpr", output_real(e->fpr_at_95_tpr), "false_reject_rate",
         output_real(rate(normal->count - normal->accepted, normal->count)), "false_reject_interval",
         reject.low, reject.high, "abnormal_accept_rate",
         output_real(rate(abnormal->accepted, abnormal->count)), "abnormal_accept_interval", accept.low,
         accept.high, "threshold", output_real((double)winnow_gate_threshold(e->gate)), "normals",
-        (json_int_t)normal->count, "abnormals", (json_int_t)abnormal->count, "groups", groups));
+        (json_int_t)normal->count, "abnormals", (json_int_t)abnormal->count, "groups", groups, "diagnosis",
+        e->diagnosis ? diagnosis_json(e->diagnosis, e->class_name) : json_null()));
 }
 
 /* Normals whose p-values lean low look less normal than those that the gate was calibrated on. Whether that
@@ -322,6 +336,8 @@ int command_eval(int argc, char **argv)
     e.gate = gate;
     if (!status)
         status = evaluate(&e, &error);
+    if (!status && given.classes)
+        status = eval_diagnose(&e, given.confident, &error);
     if (!status)
         warn_of_drift(&e);
     e.seconds = progress_seconds() - began;
@@ -335,6 +351,10 @@ int command_eval(int argc, char **argv)
         free(e.side[label].score);
         free(e.side[label].p);
     }
+    if (e.diagnosis)
+        wn_diagnosis_free(e.diagnosis);
+    free(e.diagnosis);
+    free((void *)e.class_name);
     winnow_gate_free(gate);
     free(given.normal.item);
     free(given.abnormal.item);

@@ -5,6 +5,7 @@
 #define CLI_EVAL_H
 
 #include "../src/train/dataset.h"
+#include "../src/train/diagnosis.h"
 #include "judge.h"
 #include "progress.h"
 
@@ -23,9 +24,15 @@ typedef struct evaluation {
     const char *gate_path, *command;
     eval_side side[2]; /* 0 abnormal, 1 normal */
     double auroc, fpr_at_95_tpr, seconds;
+    wn_diagnosis *diagnosis;       /* or NULL: --classes was not given */
+    const char *const *class_name; /* of the gate, where there is one */
     double drift; /* significance of the normals' leaning low (Kolmogorov-Smirnov); NaN where they are few */
     progress bar;
 } evaluation;
+
+/* Measures the diagnosis: *diagnosis and *class_name are the caller's to free. Fails where the gate tells no
+ * classes, or the normals have one that it does not know. */
+winnow_status eval_diagnose(evaluation *evaluation, double confident, winnow_error *error);
 
 winnow_status eval_write_report(const evaluation *evaluation, const char *path, winnow_error *error);
 

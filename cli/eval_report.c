@@ -3,9 +3,9 @@
  * What `winnow eval` puts on its page. */
 #include "eval.h"
 
-#include "../src/report/report.h"
 #include "../src/runtime/error.h"
 #include "../src/train/metrics.h"
+#include "diagnosis.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -103,6 +103,11 @@ static winnow_status write_page(const evaluation *e, report_page *page, const ch
                                       {"gate made", winnow_gate_metadata(e->gate, "winnow.created")},
                                       {"winnow", WINNOW_VERSION},
                                       {0}};
+    report_diagnosis diagnosis = {0};
+    if (e->diagnosis) {
+        diagnosis = diagnosis_page(e->diagnosis, e->class_name);
+        page->diagnosis = &diagnosis;
+    }
     page->calibration = calibration;
     page->provenance = provenance;
     return report_write(page, path, error);

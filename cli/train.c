@@ -30,7 +30,7 @@ static struct given {
     double width, learning_rate, momentum, weight_decay, warmup, margin, scale;
     double false_reject, confidence, max_bad;
     uint64_t seed;
-    bool resume, json;
+    bool classes, resume, json;
 } given = {
     .scorer = "auto",
     .freeze = NOT_GIVEN,
@@ -70,6 +70,9 @@ static const option_row rows[] = {
      &given.false_reject, 0, 0.5, .open = true},
     {"confidence", 0, OPTION_PERCENT, "P", "keep that promise with this probability, e.g. 95%; 0: on average",
      &given.confidence, 0, 0.9999},
+    {"classes", 0, OPTION_FLAG, NULL,
+     "the subfolders of --normal are classes (diseases, parts, kinds): learn to tell them apart as well",
+     &given.classes},
     {"scorer", 0, OPTION_TEXT, "NAME",
      "auto, cosine, prototypes, knn, mahalanobis, relative, discriminant, arcface, or a combination "
      "(docs/scorers.md)",
@@ -237,6 +240,7 @@ int command_train(int argc, char **argv)
         .threads = given.threads ? given.threads : wn_cpu_count(),
         .pool = given.abnormal_pool,
         .seed = given.seed,
+        .classes = given.classes,
         .resume = given.resume,
         .json = given.json,
         .command = command ? command : "",

@@ -22,6 +22,7 @@ typedef struct train_request {
     double max_bad;
     int cache_mb, threads, pool; /* pool: abnormals that a frozen backbone looks at */
     uint64_t seed;
+    bool classes; /* the subfolders of the normals are classes to tell apart */
     bool resume, json;
     const char *command; /* the command line, for provenance */
 } train_request;
@@ -29,8 +30,9 @@ typedef struct train_request {
 /* Photos of one kind. */
 typedef struct train_photos {
     size_t count;
-    const char **path;   /* [count], borrowed from the data sets */
-    const char **source; /* [count], the folder, camera or burst that a photo came from; borrowed */
+    const char **path;       /* [count], borrowed from the data sets */
+    const char **source;     /* [count], the folder, camera or burst that a photo came from; borrowed */
+    const char **class_name; /* [count], or NULL: it has none; borrowed */
 } train_photos;
 
 typedef struct train_store train_store;

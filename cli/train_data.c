@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * `winnow train`: from folders to lists of photos to train on and to hold out. */
+#include "../src/runtime/error.h"
 #include "../src/runtime/random.h"
 #include "../src/train/dataset.h"
 #include "../src/train/split.h"
@@ -38,8 +39,11 @@ static winnow_status open_kind(const train_request *request, int kind, wn_pool *
     if (!folders->count)
         return WINNOW_OK;
     const wn_report report = {report_line, NULL};
-    const wn_dataset_options options = {
-        .name = kind_names[kind], .max_bad = request->max_bad, .pool = pool, .report = &report};
+    const wn_dataset_options options = {.name = kind_names[kind],
+                                        .max_bad = request->max_bad,
+                                        .classes = request->classes && kind % 2 == 0,
+                                        .pool = pool,
+                                        .report = &report};
     winnow_status status = wn_dataset_open(folders->item, (size_t)folders->count, &options, set, error);
     if (status)
         return status;
@@ -66,6 +70,21 @@ static winnow_status check_disjoint(const train_store *store, winnow_error *erro
     return WINNOW_OK;
 }
 
+/* With --classes every normal photo needs one, and there must be something to tell apart. */
+static winnow_status check_classes(const wn_dataset *set, const char *name, winnow_error *error)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->photo[i].class_name < 0)
+            return wn_fail(error, WINNOW_ERROR_DATA, -1,
+                           "%s: this %s photo lies in no subfolder, so it has no class (--classes)",
+                           set->photo[i].path, name);
+    if (set->class_name.count < 2)
+        return wn_fail(error, WINNOW_ERROR_DATA, -1,
+                       "%s: a single class, '%s': --classes needs two subfolders or more", name,
+                       set->class_name.count ? set->class_name.name[0] : "");
+    return WINNOW_OK;
+}
+
 static winnow_status open_all(const train_request *request, train_store *store, winnow_error *error)
 {
     wn_pool *pool = wn_pool_create(request->threads);
@@ -73,6 +92,9 @@ static winnow_status open_all(const train_request *request, train_store *store, 
     for (int kind = 0; kind < KINDS && !status; kind++)
         status = open_kind(request, kind, pool, &store->set[kind], error);
     wn_pool_free(pool);
+    for (int kind = 0; kind < KINDS && !status && request->classes; kind += 2)
+        if (store->set[kind])
+            status = check_classes(store->set[kind], kind_names[kind], error);
     return status ? status : check_disjoint(store, error);
 }
 
@@ -82,13 +104,15 @@ static bool photos_create(train_photos *photos, size_t most)
 {
     photos->path = malloc((most + 1) * sizeof *photos->path);
     photos->source = malloc((most + 1) * sizeof *photos->source);
-    return photos->path && photos->source;
+    photos->class_name = malloc((most + 1) * sizeof *photos->class_name);
+    return photos->path && photos->source && photos->class_name;
 }
 
 static void photos_free(train_photos *photos)
 {
     free(photos->path);
     free(photos->source);
+    free(photos->class_name);
     *photos = (train_photos){0};
 }
 
@@ -96,6 +120,8 @@ static void photos_add(train_photos *photos, const wn_dataset *set, size_t index
 {
     const wn_photo *photo = &set->photo[index];
     photos->path[photos->count] = photo->path;
+    photos->class_name[photos->count] =
+        photo->class_name >= 0 ? set->class_name.name[photo->class_name] : NULL;
     photos->source[photos->count++] = set->group.name[photo->group];
 }
 

@@ -4,6 +4,7 @@
 #include "../src/report/report.h"
 #include "../src/runtime/file.h"
 #include "../src/train/metrics.h"
+#include "diagnosis.h"
 #include "output.h"
 
 #include <errno.h>
@@ -60,7 +61,7 @@ static measured measure(const train_outcome *outcome)
     measured m = {0};
     for (int i = 0; i < outcome->fit->count; i++) {
         const bool accept = outcome->fit->score[i] >= gate->calibration.threshold;
-        if (outcome->photo[outcome->fit->row[i]].normal) {
+        if (outcome->photo[outcome->fit->row[i]].label != WN_ABNORMAL) {
             m.normals++;
             m.rejected += !accept;
         } else {
@@ -119,6 +120,10 @@ static void show_text(const train_outcome *outcome, const measured *m)
     if (m->abnormals)
         printf(", %zu of %zu abnormals accepted (%.2f%%)", m->accepted, m->abnormals,
                100 * share(m->accepted, m->abnormals));
+    if (outcome->diagnosis) {
+        diagnosis_print(outcome->diagnosis, (const char *const *)gate->class_name);
+        printf("             (photos of a class that only their own source has are not counted)");
+    }
     printf("\ngate         %s\n", outcome->request->output);
     if (outcome->request->report[0])
         printf("report       %s\n", outcome->request->report);
@@ -129,15 +134,19 @@ static int show_json(const train_outcome *outcome, const measured *m)
     const wn_gate_file *gate = outcome->gate;
     char spec[WN_SPEC_TEXT];
     wn_spec_format(&gate->spec, spec);
+    json_t *diagnosis = outcome->diagnosis
+                            ? diagnosis_json(outcome->diagnosis, (const char *const *)gate->class_name)
+                            : json_null();
     return output_json(
-        json_pack("{s:i, s:i, s:o, s:o, s:o, s:s, s:i, s:s, s:o, s:o, s:o, s:o}", "epochs",
+        json_pack("{s:i, s:i, s:o, s:o, s:o, s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:o}", "epochs",
                   outcome->trained->epochs, "best_epoch", outcome->trained->best_epoch, "auroc",
                   output_real(outcome->fit->auroc), "fpr_at_95_tpr", output_real(outcome->fit->fpr_at_95_tpr),
                   "images_per_second", output_real(outcome->images_per_second), "gate",
                   outcome->request->output, "calibration_count", gate->calibration.count, "scorer", spec,
                   "threshold", output_real((double)gate->calibration.threshold), "false_reject_rate",
                   output_real(share(m->rejected, m->normals)), "abnormal_accept_rate",
-                  output_real(share(m->accepted, m->abnormals)), "seconds", output_real(outcome->seconds)));
+                  output_real(share(m->accepted, m->abnormals)), "seconds", output_real(outcome->seconds),
+                  "diagnosis", diagnosis));
 }
 
 /* ---- the report ---- */
@@ -158,7 +167,7 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
         const float score = outcome->fit->score[i];
         photo[i] = (report_photo){sample->path,
                                   sample->source,
-                                  sample->normal,
+                                  sample->label != WN_ABNORMAL,
                                   score,
                                   wn_calibration_p_value(&gate->calibration, score),
                                   wn_calibration_verdict(&gate->calibration, score)};
@@ -185,6 +194,9 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
                                       {"made", wn_gate_file_get(gate, "winnow.created")},
                                       {"winnow", WINNOW_VERSION},
                                       {0}};
+    report_diagnosis diagnosis = {0};
+    if (outcome->diagnosis)
+        diagnosis = diagnosis_page(outcome->diagnosis, (const char *const *)gate->class_name);
     const char *slash = strrchr(outcome->request->output, '/');
     const report_page page = {
         .title = slash ? slash + 1 : outcome->request->output,
@@ -202,6 +214,7 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
         .score_name = "similarity",
         .epoch = epoch,
         .epoch_count = outcome->history->count,
+        .diagnosis = outcome->diagnosis ? &diagnosis : NULL,
         .calibration = calibration,
         .provenance = provenance};
     winnow_status status = report_write(&page, outcome->request->report, error);

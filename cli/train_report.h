@@ -6,6 +6,7 @@
 #define CLI_TRAIN_REPORT_H
 
 #include "../src/runtime/gate_file.h"
+#include "../src/train/diagnosis.h"
 #include "../src/train/gate_fit.h"
 #include "../src/train/trainer.h"
 #include "train.h"
@@ -22,7 +23,7 @@ void train_history_free(train_history *history);
 /* One row of the samples that the gate was fitted to. Strings are borrowed. */
 typedef struct train_sample {
     const char *path, *source;
-    bool normal;
+    int label; /* WN_ABNORMAL, or 1 + class */
 } train_sample;
 
 /* All that a finished training knows. Borrowed. */
@@ -30,8 +31,10 @@ typedef struct train_outcome {
     const train_request *request;
     const wn_gate_file *gate;
     const wn_gate_fit_result *fit;
-    const train_sample *photo; /* by the rows that fit->row names */
-    const float *feature;      /* (fit->count, feature_size), for the map; or NULL */
+    const wn_diagnosis *diagnosis; /* or NULL: no classes */
+    double temperature;            /* of the diagnosis */
+    const train_sample *photo;     /* by the rows that fit->row names */
+    const float *feature;          /* (fit->count, feature_size), for the map; or NULL */
     int feature_size;
     const wn_trainer_result *trained;
     const train_history *history;

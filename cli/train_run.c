@@ -12,11 +12,13 @@
 
 #include "../src/runtime/gate_file.h"
 #include "../src/train/backbone.h"
+#include "../src/train/class_fit.h"
 #include "../src/train/engine_head.h"
 #include "../src/train/engine_network.h"
 #include "../src/train/feature_set.h"
 #include "../src/train/gate_fit.h"
 #include "../src/train/pool.h"
+#include "diagnosis.h"
 #include "output.h"
 #include "progress.h"
 #include "train_report.h"
@@ -54,6 +56,8 @@ typedef struct run {
     float *mean_embedding; /* of the normalised embeddings of all normals */
     wn_gate_file gate;
     wn_gate_fit_result fit;
+    wn_class_fit_result classes;
+    wn_diagnosis diagnosis;
     wn_trainer_result trained;
     train_history history;
     progress bar;
@@ -284,12 +288,12 @@ static void add_to_mean(run *r, const float *embedding)
 }
 
 static winnow_status add_sample(run *r, const wn_feature_set *set, size_t i, const char *path,
-                                const char *source, bool normal, float *embedding, winnow_error *error)
+                                const char *source, int label, float *embedding, winnow_error *error)
 {
     const float *features = set->features + i * (size_t)set->features_size;
     if (r->gate.has_embedding) {
         wn_head_apply(&r->start.network, &r->start.params, features, embedding);
-        if (normal)
+        if (label != WN_ABNORMAL)
             add_to_mean(r, embedding);
     }
     const float *feature[WN_FEATURES] = {[WN_BOTTLENECK] = set->bottleneck + i * (size_t)set->bottleneck_size,
@@ -299,8 +303,25 @@ static winnow_status add_sample(run *r, const wn_feature_set *set, size_t i, con
     if (group < 0)
         return wn_fail(error, WINNOW_ERROR_DATA, -1, "the photos come from more than %d sources",
                        WN_MAX_GROUPS);
-    r->sample[r->samples++] = (train_sample){path, source, normal};
-    return wn_samples_add(&r->gate.memory, feature, normal ? 1 : WN_ABNORMAL, group, error);
+    r->sample[r->samples++] = (train_sample){path, source, label};
+    return wn_samples_add(&r->gate.memory, feature, label, group, error);
+}
+
+/* 1, or 1 + class where classes are told apart; the class is added where it is new. */
+static winnow_status label_of(run *r, const train_photos *photos, size_t index, int *label,
+                              winnow_error *error)
+{
+    *label = 1;
+    if (!r->request->classes)
+        return WINNOW_OK;
+    const char *name = photos->class_name[index];
+    for (int c = 0; c < r->gate.class_count; c++)
+        if (!strcmp(r->gate.class_name[c], name)) {
+            *label = 1 + c;
+            return WINNOW_OK;
+        }
+    *label = 1 + r->gate.class_count;
+    return wn_gate_file_add_class(&r->gate, name, error);
 }
 
 static winnow_status add_samples(run *r, const wn_feature_set *set, const train_photos *photos, bool normal,
@@ -310,9 +331,34 @@ static winnow_status add_samples(run *r, const wn_feature_set *set, const train_
     winnow_status status = embedding ? WINNOW_OK : wn_fail_memory(error);
     for (size_t i = 0; i < set->count && !status; i++) {
         const size_t index = set->index[i];
-        status = add_sample(r, set, i, photos->path[index], photos->source[index], normal, embedding, error);
+        int label = WN_ABNORMAL;
+        if (normal)
+            status = label_of(r, photos, index, &label, error);
+        if (!status)
+            status =
+                add_sample(r, set, i, photos->path[index], photos->source[index], label, embedding, error);
     }
     free(embedding);
+    return status;
+}
+
+/* What the diagnosis told each scored photo, and what the gate made of it. */
+static winnow_status diagnose(run *r, winnow_error *error)
+{
+    wn_answer *answer = malloc(((size_t)r->fit.count + 1) * sizeof *answer);
+    if (!answer)
+        return wn_fail_memory(error);
+    size_t count = 0;
+    for (int i = 0; i < r->fit.count; i++) {
+        const int row = r->fit.row[i];
+        if (r->classes.answer[row] >= 0)
+            answer[count++] =
+                (wn_answer){r->sample[row].label - 1, r->classes.answer[row], r->classes.probability[row],
+                            r->fit.score[i] >= r->gate.calibration.threshold};
+    }
+    winnow_status status =
+        wn_diagnosis_measure(answer, count, r->gate.class_count, CONFIDENT_ANSWER, &r->diagnosis, error);
+    free(answer);
     return status;
 }
 
@@ -342,7 +388,12 @@ static winnow_status fit_gate(run *r, winnow_error *error)
         .learned_features = r->request->recipe.freeze == WN_FREEZE_NONE,
         .own_validation = r->data.own_validation,
         .classes = {r->gate.has_embedding ? 2 : 0, r->start.network.embedding, r->class_vectors}};
-    return wn_gate_fit(&options, &r->gate, &r->fit, error);
+    const bool learned = options.learned_features || options.own_validation;
+    if (r->request->classes)
+        status = wn_class_fit(&r->gate, learned ? held_out : -1, &r->classes, error);
+    if (!status)
+        status = wn_gate_fit(&options, &r->gate, &r->fit, error);
+    return status || !r->request->classes ? status : diagnose(r, error);
 }
 
 static winnow_status set_provenance(run *r, winnow_error *error)
@@ -380,7 +431,6 @@ static winnow_status make_gate(run *r, winnow_error *error)
     r->start.params = (wn_params){0};
     if (r->gate.has_embedding) {
         r->gate.classes = (wn_class_vectors){2, r->gate.network.embedding, r->class_vectors};
-        r->gate.class_scale = (float)r->request->recipe.scale;
         r->class_vectors = NULL;
     }
     status = wn_gate_file_write(&r->gate, r->request->output, error);
@@ -399,6 +449,8 @@ static void release(run *r)
     wn_plan_free(r->plan);
     wn_gate_file_free(&r->gate);
     wn_gate_fit_result_free(&r->fit);
+    wn_class_fit_result_free(&r->classes);
+    wn_diagnosis_free(&r->diagnosis);
     wn_backbone_free(&r->start);
     wn_pool_free(r->pool);
     free(r->class_vectors);
@@ -433,6 +485,8 @@ static int show(const run *r)
     const train_outcome outcome = {.request = r->request,
                                    .gate = &r->gate,
                                    .fit = &r->fit,
+                                   .diagnosis = r->request->classes ? &r->diagnosis : NULL,
+                                   .temperature = r->classes.temperature,
                                    .photo = r->sample,
                                    .feature = feature,
                                    .feature_size = feature_size,

@@ -262,19 +262,15 @@ static int add_score(builder *b)
     return index_of(b, score);
 }
 
-/* Softmax over the scaled cosines with the class vectors. */
+/* Softmax over the logits of the classes. */
 static int add_classes(builder *b)
 {
     const wn_gate_file *file = b->file;
-    const int size = file->classes.cols;
-    wn_node *logits = add(b, WN_OP_DENSE, "class.logits", b->feature[WN_EMBEDDING], file->class_count, 0);
-    logits->weight = copied(b, file->classes.data + size, (size_t)file->class_count * (size_t)size);
-    for (int c = 0; logits->weight && c < file->class_count; c++) {
-        float *row = logits->weight + (size_t)c * (size_t)size;
-        wn_normalise(row, size);
-        for (int i = 0; i < size; i++)
-            row[i] *= file->class_scale;
-    }
+    const size_t count = (size_t)file->class_count;
+    wn_node *logits =
+        add(b, WN_OP_DENSE, "class.logits", b->feature[file->class_feature], file->class_count, 0);
+    logits->weight = copied(b, file->class_weight.data, count * (size_t)file->class_weight.cols);
+    logits->bias = copied(b, file->class_bias.data, count);
     return index_of(b, add(b, WN_OP_SOFTMAX, "class.probability", index_of(b, logits), file->class_count, 0));
 }
 
@@ -291,7 +287,8 @@ static void build(builder *b, bool raw)
     const wn_gate_file *file = b->file;
     const wn_network *network = &file->network;
     const wn_feature embed = embedded(file);
-    const unsigned needed = 1u << embed | (raw ? 0 : wn_spec_features(&file->spec));
+    const unsigned classes = file->class_count ? 1u << file->class_feature : 0;
+    const unsigned needed = 1u << embed | (raw ? 0 : wn_spec_features(&file->spec) | classes);
     const bool pooled = needed >> WN_POOLED & 1 || needed >> WN_EMBEDDING & 1;
     int raw_feature[WN_FEATURES] = {0}, bottleneck;
     add(b, WN_OP_IMAGE, "pixels", -1, 3, network->input);

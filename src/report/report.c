@@ -211,6 +211,8 @@ winnow_status report_write(const report_page *report, const char *path, winnow_e
     text out = {0};
     head(&out, report, group, groups);
     charts(&out, report);
+    if (report->diagnosis)
+        section_diagnosis(&out, report->diagnosis);
     section_groups(&out, group, groups);
     free(group);
     section_gallery(&out, report, false);

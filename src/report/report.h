@@ -32,6 +32,18 @@ typedef struct report_fact {
     const char *name, *value;
 } report_fact;
 
+/* The diagnosis behind the gate. Index [0] without the gate, [1] with it. */
+typedef struct report_diagnosis {
+    int classes;
+    const char *const *name;            /* [classes] */
+    const size_t *confusion;            /* (classes, classes): photo's class, answer */
+    double accuracy, accuracy_accepted; /* on normals: all, those that the gate accepts */
+    double confident;                   /* probability from which an answer counts as confident */
+    size_t wrong[2], abnormal_wrong[2]; /* confident wrong answers; of them, on abnormals */
+    size_t all_wrong[2];                /* wrong answers of any probability */
+    double taken_away;                  /* share of them; NaN where there are none */
+} report_diagnosis;
+
 typedef struct report_page {
     const char *title; /* the gate's file name */
     const report_photo *photo;
@@ -45,6 +57,7 @@ typedef struct report_page {
     const char *score_name; /* of the scorer: the axis of the histogram */
     const report_epoch *epoch;
     size_t epoch_count;
+    const report_diagnosis *diagnosis;           /* or NULL */
     const report_fact *calibration, *provenance; /* end with a NULL name */
 } report_page;
 

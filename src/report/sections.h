@@ -22,6 +22,9 @@ group_tally *section_tally(const report_page *report, size_t *count);
 /* The groups as a table. */
 void section_groups(text *out, const group_tally *group, size_t count);
 
+/* What the diagnosis is worth with and without the gate. */
+void section_diagnosis(text *out, const report_diagnosis *diagnosis);
+
 /* The photos of one label that were judged wrongly, worst first. */
 void section_gallery(text *out, const report_page *report, bool normal);
 

@@ -213,18 +213,17 @@ static winnow_status look(winnow_session *session, const winnow_image *image, wi
     return WINNOW_OK;
 }
 
-/* The most probable class: softmax over the scaled cosines with the class vectors. */
+/* The most probable class. */
 static void classify(const winnow_session *session, winnow_result *result)
 {
     const wn_gate_file *file = &session->gate->file;
-    const int size = file->classes.cols;
+    const wn_table *weight = &file->class_weight;
     float best = -INFINITY;
-    double sum = 0;
+    double sum = 0; /* of exp(logit - best) */
     for (int c = 0; c < file->class_count; c++) {
-        const float *vector = file->classes.data + (size_t)(c + 1) * (size_t)size;
-        const float length = sqrtf(wn_dot(vector, vector, size));
-        const float logit = file->class_scale * wn_dot(vector, session->feature[WN_EMBEDDING], size) /
-                            (length > 0 ? length : 1);
+        const float logit = wn_dot(weight->data + (size_t)c * (size_t)weight->cols,
+                                   session->feature[file->class_feature], weight->cols) +
+                            file->class_bias.data[c];
         if (logit > best) {
             sum *= exp((double)best - (double)logit);
             best = logit;

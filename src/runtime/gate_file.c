@@ -42,6 +42,8 @@ void wn_gate_file_free(wn_gate_file *file)
     wn_calibration_free(&file->calibration);
     wn_samples_free(&file->memory);
     free(file->classes.data);
+    free(file->class_weight.data);
+    free(file->class_bias.data);
     free_strings(file->group_name, file->groups);
     free_strings(file->class_name, file->class_count);
     free_strings(file->metadata, 2 * file->metadata_count);

@@ -40,11 +40,14 @@ typedef struct wn_gate_file {
     int groups;        /* sources named */
     char **group_name; /* [groups] */
 
-    wn_class_vectors
-        classes;       /* (1 + class_count or 2, embedding), row 0 abnormal: "arcface.weight"; or none */
-    int class_count;   /* of classes told apart among normals; 0: none */
-    char **class_name; /* [class_count]; class i is row i + 1 */
-    float class_scale; /* logit = scale * cosine; the temperature is in it */
+    wn_class_vectors classes; /* (2, embedding) of the loss, row 0 abnormal: "arcface.weight"; or none */
+
+    /* Classes told apart among normals, by multinomial logistic regression. */
+    int class_count;          /* 0: none */
+    char **class_name;        /* [class_count] */
+    wn_feature class_feature; /* x, L2-normalised, that they are told by */
+    wn_table class_weight;    /* (class_count, dim) */
+    wn_table class_bias;      /* (class_count, 0): logits are weight . x + bias; the temperature is in both */
 
     int metadata_count; /* all "winnow." keys of the file that are not listed in docs/format.md as the above
                          */

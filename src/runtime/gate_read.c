@@ -309,29 +309,45 @@ static winnow_status read_names(const reader *r, const char *what, int count, bo
     return WINNOW_OK;
 }
 
-static winnow_status read_classes(const reader *r)
+/* The class vectors of the loss, which a gate has where an embedding was trained. */
+static winnow_status read_class_vectors(const reader *r)
 {
     wn_gate_file *file = r->file;
-    int classes = 0;
+    if (!wn_safetensors_find(r->in, "arcface.weight"))
+        return WINNOW_OK;
+    if (!file->has_embedding)
+        return wn_fail(r->error, WINNOW_ERROR_FORMAT, -1, "the gate has class vectors, but no embedding");
+    winnow_status status = read_table(r, "arcface.weight", 2, file->network.embedding, &file->classes);
+    if (!status && file->classes.rows != 2)
+        status = wn_fail(r->error, WINNOW_ERROR_FORMAT, -1, "tensor 'arcface.weight' has a single class");
+    return status;
+}
+
+/* The classes that are told apart among normals. */
+static winnow_status read_classes(const reader *r)
+{
+    static const char *const features[] = {"bottleneck", "pooled", "embedding", NULL};
+    wn_gate_file *file = r->file;
+    int classes = 0, feature = 0, dim[WN_FEATURES];
     winnow_status status = wn_metadata_count(r->in, "winnow.classes", 0, WN_MAX_CLASSES, &classes, r->error);
     if (!status)
         status = read_names(r, "class", classes, true);
-    if (status || (!wn_safetensors_find(r->in, "arcface.weight") && !classes))
+    if (status || !classes)
         return status;
-    if (!file->has_embedding)
-        return wn_fail(r->error, WINNOW_ERROR_FORMAT, -1,
-                       "the gate has classes, but no embedding to tell them by");
-    double scale = 0;
-    status = wn_metadata_number(r->in, "winnow.class_scale", 1e-3, 1e4, &scale, r->error);
-    file->class_scale = (float)scale;
-    if (!status)
-        status = read_table(r, "arcface.weight", WN_MAX_CLASSES + 1, file->network.embedding, &file->classes);
-    if (!status && file->classes.rows < 2)
-        status = wn_fail(r->error, WINNOW_ERROR_FORMAT, -1, "tensor 'arcface.weight' has a single class");
-    if (!status && classes && file->classes.rows != classes + 1)
+    status = wn_metadata_choice(r->in, "winnow.class_feature", features, &feature, r->error);
+    wn_gate_file_dims(file, dim);
+    file->class_feature = (wn_feature)feature;
+    if (!status && !dim[feature])
         status = wn_fail(r->error, WINNOW_ERROR_FORMAT, -1,
-                         "tensor 'arcface.weight' has %d rows for %d classes and the abnormals",
-                         file->classes.rows, classes);
+                         "the gate tells classes by an embedding that it does not have");
+    if (!status)
+        status = read_table(r, "gate.class.weight", WN_MAX_CLASSES, dim[feature], &file->class_weight);
+    if (!status)
+        status = read_table(r, "gate.class.bias", WN_MAX_CLASSES, 0, &file->class_bias);
+    if (!status && (file->class_weight.rows != classes || file->class_bias.rows != classes))
+        status = wn_fail(r->error, WINNOW_ERROR_FORMAT, -1,
+                         "tensors 'gate.class.*' have %d and %d rows for %d classes", file->class_weight.rows,
+                         file->class_bias.rows, classes);
     return status;
 }
 
@@ -398,11 +414,11 @@ static winnow_status read_memory(const reader *r)
 static bool is_derived(const char *key)
 {
     static const char *const derived[] = {
-        "winnow.kind",         "winnow.format",      "winnow.architecture", "winnow.width",
-        "winnow.input",        "winnow.embedding",   "winnow.fit",          "winnow.resample",
-        "winnow.channels",     "winnow.mean",        "winnow.std",          "winnow.scorer",
-        "winnow.false_reject", "winnow.confidence",  "winnow.threshold",    "winnow.groups",
-        "winnow.classes",      "winnow.class_scale", "winnow.first_learned"};
+        "winnow.kind",         "winnow.format",        "winnow.architecture", "winnow.width",
+        "winnow.input",        "winnow.embedding",     "winnow.fit",          "winnow.resample",
+        "winnow.channels",     "winnow.mean",          "winnow.std",          "winnow.scorer",
+        "winnow.false_reject", "winnow.confidence",    "winnow.threshold",    "winnow.groups",
+        "winnow.classes",      "winnow.class_feature", "winnow.first_learned"};
     static const char *const prefixes[] = {"winnow.calibration.", "winnow.group.", "winnow.class."};
     for (size_t i = 0; i < sizeof derived / sizeof *derived; i++)
         if (!strcmp(key, derived[i]))
@@ -463,6 +479,8 @@ static winnow_status read_gate(const wn_safetensors *in, bool memory, wn_gate_fi
         status = read_scorer(&r);
     if (!status)
         status = read_calibration(&r);
+    if (!status)
+        status = read_class_vectors(&r);
     if (!status)
         status = read_classes(&r);
     if (!status)

@@ -91,8 +91,8 @@ static void put_metadata(wn_writer *writer, const wn_gate_file *file)
         put_text(writer, "winnow.first_learned", "%d", file->memory.first_learned);
     put_text(writer, "winnow.classes", "%d", file->class_count);
     put_names(writer, "class", file->class_name, file->class_count);
-    if (file->classes.data)
-        wn_metadata_put_number(writer, "winnow.class_scale", file->class_scale);
+    if (file->class_count)
+        wn_writer_metadata(writer, "winnow.class_feature", wn_feature_name(file->class_feature));
 }
 
 static void put_matrix(wn_writer *writer, const char *name, wn_dtype dtype, int rows, int cols,
@@ -160,6 +160,11 @@ static winnow_status collect(wn_writer *writer, const wn_gate_file *file, borrow
     if (file->classes.data)
         put_matrix(writer, "arcface.weight", WN_F32, file->classes.rows, file->classes.cols,
                    file->classes.data);
+    if (file->class_count) {
+        put_matrix(writer, "gate.class.weight", WN_F32, file->class_count, file->class_weight.cols,
+                   file->class_weight.data);
+        put_matrix(writer, "gate.class.bias", WN_F32, file->class_count, 0, file->class_bias.data);
+    }
     put_scorer(writer, &file->scorer, made);
     put_calibration(writer, &file->calibration, made);
     return put_memory(writer, &file->memory, made, error);

@@ -211,7 +211,7 @@ static winnow_status fill_dataset(wn_dataset *dataset, wn_scan *scan, const char
         status = check_photos(dataset, folder, folders, options, error);
     if (!status)
         status = drop_copies(dataset, options, error);
-    return status ? status : wn_dataset_assign_groups(dataset, folder, folders, error);
+    return status ? status : wn_dataset_assign_groups(dataset, folder, folders, options->classes, error);
 }
 
 winnow_status wn_dataset_open(const char *const *folder, size_t folders, const wn_dataset_options *options,

@@ -44,6 +44,7 @@ typedef struct wn_dataset {
 typedef struct wn_dataset_options {
     const char *name;        /* for messages: "normal", "validation abnormal" */
     double max_bad;          /* the largest share of the files that may be bad: 0.05 */
+    bool classes;            /* the subfolders directly below each folder are classes, and part nothing */
     wn_pool *pool;           /* NULL: one thread */
     const wn_report *report; /* may be NULL */
     const volatile sig_atomic_t
@@ -58,7 +59,8 @@ typedef struct wn_dataset_options {
  * subfolders that hold photos, where there are two or more; the cameras in EXIF, likewise; bursts, whose
  * photos were taken no more than 5 minutes after another (a photo without a time belongs to the group of the
  * folder); else the folder is one group. Folders that hold nothing but one folder are passed through. Names
- * begin with the name of the folder where several are given. */
+ * begin with the name of the folder where several are given. Where the first subfolders are classes, the
+ * folders below them, if any, are looked at instead, and nothing is passed through. */
 winnow_status wn_dataset_open(const char *const *folder, size_t folders, const wn_dataset_options *options,
                               wn_dataset **dataset, winnow_error *error);
 void wn_dataset_free(wn_dataset *dataset);

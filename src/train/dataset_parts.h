@@ -40,6 +40,6 @@ bool wn_contents_equal(const wn_content *a, const wn_content *b);
 
 /* Fills source, subfolder, group and class_name of every photo. `folder` as given to wn_dataset_open. */
 winnow_status wn_dataset_assign_groups(wn_dataset *dataset, const char *const *folder, size_t folders,
-                                       winnow_error *error);
+                                       bool classes, winnow_error *error);
 
 #endif

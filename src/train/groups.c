@@ -19,6 +19,7 @@ typedef struct root {
     const char *label; /* what its names start with */
     bool many;         /* it is one of several: names of subfolders start with the label too */
     size_t skip;  /* of the relative paths: folders that hold nothing but one folder, with their slashes */
+    bool classes; /* the first subfolder says what a photo shows, not where it comes from */
     bool sources; /* two or more subfolders directly below it hold photos */
     level level;
     wn_photo **photo;
@@ -43,6 +44,13 @@ static size_t all_folders(const char *way)
 {
     const char *slash = strrchr(way, '/');
     return slash ? (size_t)(slash - way) : 0;
+}
+
+/* The part of the way that tells where a photo comes from. */
+static const char *source_way(const root *r, const wn_photo *photo)
+{
+    const char *way = way_of(r, photo);
+    return r->classes && first_folder(way) ? way + first_folder(way) + 1 : way;
 }
 
 static size_t count_passed_folders(const root *r)
@@ -71,7 +79,7 @@ static int count_folders(const root *r, size_t (*length_of)(const char *), size_
     wn_names names = {0};
     int status = 0;
     for (size_t i = 0; i < r->count && names.count < enough && status >= 0; i++) {
-        const char *way = way_of(r, r->photo[i]);
+        const char *way = source_way(r, r->photo[i]);
         if (length_of(way))
             status = wn_names_add(&names, way, length_of(way));
     }
@@ -94,7 +102,7 @@ static bool several_cameras(const root *r)
 
 static bool choose_level(root *r, size_t folders)
 {
-    r->skip = count_passed_folders(r);
+    r->skip = r->classes ? 0 : count_passed_folders(r);
     const int sources = count_folders(r, first_folder, 3), subfolders = count_folders(r, all_folders, 2);
     if (sources < 0 || subfolders < 0)
         return false;
@@ -168,18 +176,19 @@ static bool group_root(wn_dataset *dataset, root *r)
     for (size_t i = 0; i < r->count; i++) {
         wn_photo *photo = r->photo[i];
         const char *way = way_of(r, photo);
+        const char *from = source_way(r, photo);
         const size_t first = first_folder(way), all = all_folders(way);
-        photo->source = add_folder_name(&dataset->source, r, way, r->sources ? first : 0);
+        photo->source = add_folder_name(&dataset->source, r, from, r->sources ? first_folder(from) : 0);
         photo->subfolder = add_folder_name(&dataset->subfolder, r, way, all);
         photo->class_name = first ? wn_names_add(&dataset->class_name, way, first) : -1;
         photo->group = 0;
         if (r->level == BY_CAMERA)
             photo->group = add_camera_name(dataset, r, photo);
         else if (r->level != BY_BURST)
-            photo->group = add_folder_name(&dataset->group, r, way,
+            photo->group = add_folder_name(&dataset->group, r, from,
                                            r->level == BY_FOLDER   ? 0
-                                           : r->level == BY_SOURCE ? first
-                                                                   : all);
+                                           : r->level == BY_SOURCE ? first_folder(from)
+                                                                   : all_folders(from));
         if (photo->source < 0 || photo->subfolder < 0 || photo->group < 0 || (first && photo->class_name < 0))
             return false;
     }
@@ -226,13 +235,16 @@ static const char *distinct_label(const wn_names *labels, const char *const *fol
 }
 
 winnow_status wn_dataset_assign_groups(wn_dataset *dataset, const char *const *folder, size_t folders,
-                                       winnow_error *error)
+                                       bool classes, winnow_error *error)
 {
     wn_names labels = {0};
     wn_photo **photo = malloc((dataset->count + 1) * sizeof(wn_photo *));
     bool done = photo && label_roots(&labels, folder, folders);
     for (size_t i = 0, next = 0; i < folders && done; i++) {
-        root r = {.label = distinct_label(&labels, folder, i), .many = folders > 1, .photo = photo};
+        root r = {.label = distinct_label(&labels, folder, i),
+                  .many = folders > 1,
+                  .classes = classes,
+                  .photo = photo};
         for (; next < dataset->count && dataset->photo[next].root == (int)i; next++)
             photo[r.count++] = &dataset->photo[next];
         done = choose_level(&r, folders) && group_root(dataset, &r);

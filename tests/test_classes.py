@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""usage: test_classes.py WINNOW
+
+The diagnosis behind the gate on painted pictures: train --classes, check, eval --classes, and check --then with hostile names of files."""
+import json, os, shutil, struct, subprocess, sys, tempfile, zlib
+from random import Random
+
+winnow = os.path.abspath(sys.argv[1])
+work = tempfile.mkdtemp(prefix="winnow-classes-")
+os.chdir(work)
+os.environ["WINNOW_HOME"] = work
+SMALL = ["--width", "0.35", "--input-size", "96", "--embedding-size", "32", "--batch", "16", "--epochs", "4", "--save-interval", "4",
+         "--augment", "none", "--false-reject", "10%"]
+
+
+def check(condition, *what):
+    if not condition:
+        raise SystemExit("FAILED: " + " ".join(map(str, what)))
+
+
+def run(*arguments, status=0):
+    result = subprocess.run([winnow, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    check(result.returncode == status, arguments, result.returncode, result.stdout[-2000:], result.stderr)
+    return result
+
+
+def png(path, paint):
+    rows = b"".join(b"\0" + bytes(min(255, max(0, int(v))) for x in range(96) for v in paint(x, y)) for y in range(96))
+    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    open(path, "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 96, 96, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) +
+                           chunk(b"IEND", b""))
+
+
+def folders():
+    """Two classes of stripes, green ones and yellow ones; what is abnormal is blue and blotchy."""
+    random = Random(1)
+    for part, count in (("train", 60), ("test", 25)):
+        for kind, colour in (("plants/blades", (60, 170, 60)), ("plants/weeds", (190, 170, 50)), ("other", (90, 90, 180))):
+            os.makedirs(f"{part}/{kind}")
+            for i in range(count):
+                period, phase, light = random.randrange(6, 14), random.randrange(14), random.uniform(0.7, 1.2)
+                blots = [[random.uniform(-60, 60) for _ in range(8)] for _ in range(8)]
+                def paint(x, y):
+                    grain = blots[y // 12][x // 12] if kind == "other" else 50 * ((x + phase) % period < period // 2)
+                    return [light * (c + grain) + (x * 7 + y * 13 + i) % 17 for c in colour]
+                png(f"{part}/{kind}/{i}.png", paint)
+
+
+def training():
+    answer = json.loads(run("train", "--classes", "--normal", "train/plants", "--abnormal", "train/other", *SMALL, "-o", "gate.safetensors",
+                            "--json").stdout)["diagnosis"]
+    check([c["name"] for c in answer["classes"]] == ["blades", "weeds"], answer)
+    check(answer["accuracy"] > 0.7 and len(answer["confusion"]) == 2, answer)
+    page = open("gate.html").read()
+    check('id="headline"' in page and 'id="confusion"' in page, "no diagnosis on the page")
+    first = [os.path.join(d, f) for d, _, files in sorted(os.walk("train/plants")) for f in files]
+    for folder in ("loose/blades", "one/blades"):
+        os.makedirs(folder)
+        for path in first[:40]:
+            shutil.copy(path, folder)
+    shutil.copy(first[-1], "loose/lost.png")
+    out = ["--abnormal", "train/other", *SMALL, "-o", "x.safetensors"]
+    check("lost.png" in run("train", "--classes", "--normal", "loose", *out, status=2).stderr, "a photo without a class is not named")
+    check("'blades'" in run("train", "--classes", "--normal", "one", *out, status=2).stderr, "a single class")
+
+
+def measuring():
+    answer = json.loads(run("eval", "gate.safetensors", "--classes", "--normal", "test/plants", "--abnormal", "test/other", "--confident", "60%",
+                            "--report", "eval.html", "--json").stdout)["diagnosis"]
+    check(sum(map(sum, answer["confusion"])) == sum(c["count"] for c in answer["classes"]), answer)
+    check(answer["wrong_gated"] <= answer["wrong"] and answer["confident_wrong_gated"] <= answer["confident_wrong"], answer)
+    check(answer["confident"] == 0.6 and answer["accuracy"] > 0.7, answer)
+    text = run("eval", "gate.safetensors", "--classes", "--normal", "test/plants", "--abnormal", "test/other").stdout
+    check("weeds" in text and "diagnosis" in text, text)
+    os.rename("test/plants/weeds", "test/plants/nettles")
+    check("nettles" in run("eval", "gate.safetensors", "--classes", "--normal", "test/plants", status=2).stderr, "an unknown class is not named")
+    os.rename("test/plants/nettles", "test/plants/weeds")
+
+
+def checking():
+    paths = [os.path.join(d, f) for d, _, files in os.walk("test") for f in sorted(files)]
+    lines = [json.loads(line) for line in subprocess.run([winnow, "check", "--json", "gate.safetensors", *paths], stdout=subprocess.PIPE,
+                                                         text=True).stdout.splitlines()]
+    for line in lines:
+        if line["verdict"] == "normal":
+            check(line["class"] in ("blades", "weeds") and 0.5 <= line["probability"] <= 1, line)
+        else:
+            check(line["class"] is None and line["probability"] is None, line)
+    accepted = [line for line in lines if line["verdict"] == "normal"]
+    rejected = [line for line in lines if line["verdict"] != "normal"]
+    check(len(accepted) > 20 and len(rejected) > 20, "the gate does not part anything")
+    right = sum(f"/{line['class']}/" in line["path"] for line in accepted)
+    check(right > 0.6 * len(accepted), right, len(accepted))
+    text = run("check", "gate.safetensors", accepted[0]["path"], rejected[0]["path"], status=1).stdout.splitlines()
+    check(text[0].split("\t")[4] == accepted[0]["class"] and text[1].split("\t")[4] == "rejected", text)
+    return accepted[0], rejected[0]["path"]
+
+
+def handing_on(accepted, rejected):
+    names = ["it's; touch owned $(touch owned) `touch owned`.png", "-n two  spaces.png", 'quo"te\\.png']
+    for name in names:
+        shutil.copy(accepted["path"], name)
+    given = [f"./{names[0]}", names[1], names[2]]
+    out = run("check", "--then", "printf '<%s>\\n' {} \"$WINNOW_CLASS\"", "gate.safetensors", "--", *given, rejected, status=1).stdout
+    for path in (given[0], "./" + names[1], names[2]):
+        check(f"<{path}>\n<{accepted['class']}>" in out, path, "in", out)
+    check(f"<{rejected}>" not in out and not os.path.exists("owned"), out)
+    check("[photo" not in out, out)
+    check(f"args {names[2]}" in run("check", "--then", "echo args", "gate.safetensors", names[2]).stdout, "the path is not the last argument")
+    result = run("check", "--then", "exit 7", "gate.safetensors", names[2], status=2)
+    check("status 7" in result.stderr and names[2] in result.stderr, result.stderr)
+    run("check", "--then", "exit 7 #", "gate.safetensors", rejected, status=1)  # nothing is run for what is turned away
+
+
+try:
+    folders()
+    training()
+    measuring()
+    handing_on(*checking())
+finally:
+    os.chdir("/")
+    shutil.rmtree(work)
