@@ -3,8 +3,6 @@
  * better one, on drawn patterns. */
 #include "runtime/gate_file.h"
 #include "runtime/learn.h"
-#include "runtime/network.h"
-#include "runtime/safetensors.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -14,47 +12,11 @@
 
 #include <cmocka.h>
 
+#include "backbone.h"
+
 enum { SIDE = 48 };
 
-typedef struct bytes {
-    void *data;
-    size_t size;
-} bytes;
-
 /* ---- what is taught ---- */
-
-static int put_parameter(const char *name, int rank, const uint64_t *shape, size_t offset, size_t count,
-                         void *context)
-{
-    void *const *pair = context;
-    const wn_params *params = pair[1];
-    (void)count;
-    if (strncmp(name, "embedding.", 10) != 0)
-        wn_writer_tensor(pair[0], name, WN_F32, rank, shape, params->data + offset);
-    return 0;
-}
-
-/* A backbone with all metadata that docs/format.md asks for. */
-static bytes make_backbone(void)
-{
-    static wn_network network;
-    wn_params params;
-    bytes out;
-    assert_int_equal(wn_network_create("mobilenet_v2", 0.35f, 96, 8, &network, NULL), WINNOW_OK);
-    assert_int_equal(wn_params_create(&network, &params, NULL), WINNOW_OK);
-    wn_params_initialise(&network, 7, &params);
-    wn_writer *writer = wn_writer_create();
-    wn_writer_metadata(writer, "winnow.kind", "backbone");
-    wn_writer_metadata(writer, "winnow.architecture", "mobilenet_v2");
-    wn_writer_metadata(writer, "winnow.width", "0.35");
-    wn_writer_metadata(writer, "winnow.input", "96");
-    void *pair[2] = {writer, &params};
-    wn_network_tensors(&network, put_parameter, pair);
-    assert_int_equal(wn_writer_write_memory(writer, &out.data, &out.size, NULL), WINNOW_OK);
-    wn_writer_free(writer);
-    wn_params_free(&params);
-    return out;
-}
 
 /* Picture `number` of a kind: stripes of one colour and direction a kind, with noise. */
 static winnow_image draw(uint8_t rgb[SIDE * SIDE * 3], int kind, unsigned number)
@@ -84,9 +46,9 @@ static void add(winnow_learner *learner, int kind, unsigned first, unsigned coun
     }
 }
 
-static bytes learn(winnow_learner *learner, winnow_lesson *lesson)
+static test_file learn(winnow_learner *learner, winnow_lesson *lesson)
 {
-    bytes out;
+    test_file out;
     winnow_error error;
     if (winnow_learner_learn(learner, &out.data, &out.size, lesson, &error))
         fail_msg("%s", error.message);
@@ -94,7 +56,7 @@ static bytes learn(winnow_learner *learner, winnow_lesson *lesson)
 }
 
 /* Share of pictures [100, 140) of a kind that the gate accepts. */
-static double accepted(bytes gate_bytes, int kind)
+static double accepted(test_file gate_bytes, int kind)
 {
     winnow_gate *gate;
     winnow_session *session;
@@ -117,14 +79,14 @@ static double accepted(bytes gate_bytes, int kind)
 
 static void a_backbone_becomes_a_gate(void **state)
 {
-    const bytes *backbone = *state;
+    const test_file *backbone = *state;
     winnow_learner *learner;
     winnow_lesson lesson;
     winnow_error error;
     char text[128];
-    bytes out = {NULL, 0};
+    test_file out = {NULL, 0};
     assert_int_equal(winnow_learner_create(backbone->data, backbone->size, &learner, NULL), WINNOW_OK);
-    assert_int_equal(winnow_learner_embedding_size(learner), 112);
+    assert_int_equal(winnow_learner_embedding_size(learner), BACKBONE_BOTTLENECK);
     assert_int_equal(winnow_learner_needed(learner), 19);
     winnow_learner_describe(learner, text, sizeof text);
     assert_string_equal(text, "19 more normal pictures for 5%");
@@ -160,19 +122,19 @@ static void a_backbone_becomes_a_gate(void **state)
 
 static void a_gate_learns_look_alikes(void **state)
 {
-    const bytes *backbone = *state;
+    const test_file *backbone = *state;
     winnow_learner *learner;
     winnow_lesson lesson;
     assert_int_equal(winnow_learner_create(backbone->data, backbone->size, &learner, NULL), WINNOW_OK);
     add(learner, GRASS, 0, 60, WINNOW_LABEL_NORMAL);
     add(learner, TOYS, 0, 20, WINNOW_LABEL_ABNORMAL);
-    bytes first = learn(learner, NULL);
+    test_file first = learn(learner, NULL);
     winnow_learner_free(learner);
 
     assert_int_equal(winnow_learner_create(first.data, first.size, &learner, NULL), WINNOW_OK);
     assert_int_equal(winnow_learner_count(learner, WINNOW_LABEL_NORMAL), 60);
     assert_int_equal(winnow_learner_count(learner, WINNOW_LABEL_ABNORMAL), 20);
-    bytes same = learn(learner, &lesson); /* nothing was added: nothing changes */
+    test_file same = learn(learner, &lesson); /* nothing was added: nothing changes */
     assert_int_equal(same.size, first.size);
     assert_memory_equal(same.data, first.data, first.size);
     assert_true(lesson.before.rejected == lesson.after.rejected);
@@ -180,7 +142,7 @@ static void a_gate_learns_look_alikes(void **state)
 
     assert_int_equal(winnow_learner_source(learner, "weeds", NULL), WINNOW_OK);
     add(learner, WEEDS, 0, 12, WINNOW_LABEL_ABNORMAL);
-    bytes second = learn(learner, &lesson);
+    test_file second = learn(learner, &lesson);
     assert_int_equal(lesson.new_abnormals, 12);
     assert_int_equal(lesson.abnormals, 32);
     assert_int_equal(lesson.replaced, 0);
@@ -191,7 +153,7 @@ static void a_gate_learns_look_alikes(void **state)
     assert_true(accepted(second, TOYS) <= 0.1);
 
     winnow_learner_reset(learner); /* forgets the weeds */
-    bytes again = learn(learner, NULL);
+    test_file again = learn(learner, NULL);
     assert_int_equal(again.size, first.size);
     assert_memory_equal(again.data, first.data, first.size);
     winnow_learner_free(learner);
@@ -202,17 +164,17 @@ static void a_gate_learns_look_alikes(void **state)
 
 static void what_is_told_again_is_corrected(void **state)
 {
-    const bytes *backbone = *state;
+    const test_file *backbone = *state;
     winnow_learner *learner;
     winnow_lesson lesson;
     assert_int_equal(winnow_learner_create(backbone->data, backbone->size, &learner, NULL), WINNOW_OK);
     add(learner, GRASS, 0, 40, WINNOW_LABEL_NORMAL);
     add(learner, TOYS, 0, 10, WINNOW_LABEL_NORMAL); /* by mistake */
-    bytes wrong = learn(learner, NULL);
+    test_file wrong = learn(learner, NULL);
     winnow_learner_free(learner);
     assert_int_equal(winnow_learner_create(wrong.data, wrong.size, &learner, NULL), WINNOW_OK);
     add(learner, TOYS, 0, 10, WINNOW_LABEL_ABNORMAL);
-    bytes right = learn(learner, &lesson);
+    test_file right = learn(learner, &lesson);
     assert_int_equal(lesson.replaced, 10);
     assert_int_equal(lesson.normals, 40);
     assert_int_equal(lesson.abnormals, 10);
@@ -225,7 +187,7 @@ static void what_is_told_again_is_corrected(void **state)
 static void sources_widen_the_promise(void **state)
 {
     static const char *const cameras[] = {"field", "house", "shed"};
-    const bytes *backbone = *state;
+    const test_file *backbone = *state;
     winnow_learner *learner;
     winnow_lesson lesson;
     char text[128];
@@ -236,7 +198,7 @@ static void sources_widen_the_promise(void **state)
     }
     winnow_learner_describe(learner, text, sizeof text);
     assert_string_equal(text, "5% can be promised, for cameras like these 3");
-    bytes out = learn(learner, &lesson);
+    test_file out = learn(learner, &lesson);
     assert_int_equal(lesson.sources, 3);
     wn_gate_file file;
     assert_int_equal(wn_gate_file_parse(out.data, out.size, true, &file, NULL), WINNOW_OK);
@@ -249,14 +211,14 @@ static void sources_widen_the_promise(void **state)
 
 static void a_camera_recalibrates_a_gate(void **state)
 {
-    const bytes *backbone = *state;
+    const test_file *backbone = *state;
     winnow_learner *learner;
     winnow_error error;
-    bytes out = {NULL, 0};
+    test_file out = {NULL, 0};
     assert_int_equal(winnow_learner_create(backbone->data, backbone->size, &learner, NULL), WINNOW_OK);
     assert_int_equal(winnow_learner_calibrate(learner, &out.data, &out.size, &error), WINNOW_ERROR_ARGUMENT);
     add(learner, GRASS, 0, 60, WINNOW_LABEL_NORMAL);
-    bytes first = learn(learner, NULL);
+    test_file first = learn(learner, NULL);
     winnow_learner_free(learner);
     assert_int_equal(winnow_learner_create(first.data, first.size, &learner, NULL), WINNOW_OK);
     add(learner, WEEDS, 0, 18, WINNOW_LABEL_NORMAL);
@@ -284,10 +246,10 @@ static void a_camera_recalibrates_a_gate(void **state)
 
 static void nonsense_is_refused(void **state)
 {
-    const bytes *backbone = *state;
+    const test_file *backbone = *state;
     winnow_learner *learner = NULL;
     winnow_error error;
-    bytes out;
+    test_file out;
     float embedding[320];
     assert_int_equal(winnow_learner_create("gate", 4, &learner, &error), WINNOW_ERROR_FORMAT);
     assert_int_equal(winnow_learner_create(NULL, 0, &learner, &error), WINNOW_ERROR_ARGUMENT);
@@ -313,7 +275,7 @@ static void nonsense_is_refused(void **state)
 /* Memory and time stay bounded, however much is taught; and the newest photos are kept. */
 static void memory_is_bounded(void **state)
 {
-    const bytes *backbone = *state;
+    const test_file *backbone = *state;
     winnow_learner *learner;
     winnow_lesson lesson;
     unsigned seed = 1;
@@ -328,7 +290,7 @@ static void memory_is_bounded(void **state)
         assert_int_equal(winnow_learner_add_embedding(learner, embedding, WINNOW_LABEL_NORMAL, NULL),
                          WINNOW_OK);
     }
-    bytes out = learn(learner, &lesson);
+    test_file out = learn(learner, &lesson);
     assert_int_equal(lesson.normals, WN_MEMORY);
     wn_gate_file file;
     assert_int_equal(wn_gate_file_parse(out.data, out.size, true, &file, NULL), WINNOW_OK);
@@ -343,7 +305,7 @@ static void memory_is_bounded(void **state)
 
 static int create(void **state)
 {
-    static bytes backbone;
+    static test_file backbone;
     backbone = make_backbone();
     *state = &backbone;
     return 0;
@@ -351,7 +313,7 @@ static int create(void **state)
 
 static int destroy(void **state)
 {
-    free(((bytes *)*state)->data);
+    free(((test_file *)*state)->data);
     return 0;
 }
 

@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#include "backbone.h"
+
 static long until_failure = -1; /* < 0: never */
 
 static bool fails(void)
@@ -137,6 +139,42 @@ static winnow_status create_params(winnow_error *error)
     return status;
 }
 
+static test_file backbone;
+
+/* From a backbone and photos to the bytes of a gate. */
+static winnow_status teach(winnow_error *error)
+{
+    winnow_learner *learner;
+    test_file gate;
+    float embedding[BACKBONE_BOTTLENECK];
+    winnow_status status = winnow_learner_create(backbone.data, backbone.size, &learner, error);
+    if (status)
+        return status;
+    winnow_learner_promise(learner, 0.1, 0, NULL);
+    for (int i = 0; i < 15 && !status; i++) {
+        const bool normal = i % 4 != 0;
+        for (int j = 0; j < BACKBONE_BOTTLENECK; j++)
+            embedding[j] = (float)((i * 37 + j * 11) % 29) + (normal ? 20.0f * (j % 2) : 0);
+        status = winnow_learner_add_embedding(learner, embedding,
+                                              normal ? WINNOW_LABEL_NORMAL : WINNOW_LABEL_ABNORMAL, error);
+    }
+    winnow_lesson lesson;
+    if (!status)
+        status = winnow_learner_learn(learner, &gate.data, &gate.size, &lesson, error);
+    winnow_learner_free(learner);
+    if (!status)
+        winnow_bytes_free(gate.data);
+    return status;
+}
+
+static void teaching_survives(void **state)
+{
+    (void)state;
+    backbone = make_backbone();
+    fail_each(teach, 300);
+    free(backbone.data);
+}
+
 static void reading_survives(void **state)
 {
     (void)state;
@@ -164,6 +202,7 @@ static void parameters_survive(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(teaching_survives),
         cmocka_unit_test(reading_survives),
         cmocka_unit_test(writing_survives),
         cmocka_unit_test(parameters_survive),

@@ -9,14 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MEMORY_LIMIT = 1 << 16 };
+enum { MEMORY_LIMIT = 1 << 16, BACKBONE_INPUT = 128 };
 
 typedef struct reader {
     const wn_safetensors *in;
     wn_gate_file *file;
     winnow_error *error;
     winnow_status status;
-    bool backbone; /* what the metadata do not say is as in torchvision's MobileNetV2 */
 } reader;
 
 /* ---- tensors ---- */
@@ -76,9 +75,23 @@ static int read_parameter(const char *name, int rank, const uint64_t *shape, siz
     return 0;
 }
 
-static winnow_status read_network(reader *r)
+/* The weights. Without a trained embedding (0) the network's is the smallest, zero, and never computed. */
+static winnow_status read_parameters(reader *r, const char *architecture, double width, int input,
+                                     int embedding)
 {
     wn_gate_file *file = r->file;
+    file->has_embedding = embedding > 0;
+    winnow_status status = wn_network_create(architecture, (float)width, input, embedding ? embedding : 8,
+                                             &file->network, r->error);
+    if (!status)
+        status = wn_params_create(&file->network, &file->params, r->error);
+    if (!status)
+        status = wn_network_tensors(&file->network, read_parameter, r) ? r->status : WINNOW_OK;
+    return status;
+}
+
+static winnow_status read_network(reader *r)
+{
     const char *architecture;
     double width;
     int input, embedding;
@@ -89,17 +102,7 @@ static winnow_status read_network(reader *r)
         status = wn_metadata_count(r->in, "winnow.input", 1, 4096, &input, r->error);
     if (!status)
         status = wn_metadata_count(r->in, "winnow.embedding", 0, 4096, &embedding, r->error);
-    if (status)
-        return status;
-    file->has_embedding = embedding > 0;
-    /* Without a trained embedding the network's is the smallest, zero, and never computed. */
-    status = wn_network_create(architecture, (float)width, input, embedding ? embedding : 8, &file->network,
-                               r->error);
-    if (!status)
-        status = wn_params_create(&file->network, &file->params, r->error);
-    if (!status)
-        status = wn_network_tensors(&file->network, read_parameter, r) ? r->status : WINNOW_OK;
-    return status;
+    return status ? status : read_parameters(r, architecture, width, input, embedding);
 }
 
 static winnow_status read_preprocess(const reader *r)
@@ -468,7 +471,7 @@ static winnow_status check_kind(const reader *r)
 
 static winnow_status read_gate(const wn_safetensors *in, bool memory, wn_gate_file *file, winnow_error *error)
 {
-    reader r = {in, file, error, WINNOW_OK, false};
+    reader r = {in, file, error, WINNOW_OK};
     memset(file, 0, sizeof *file);
     winnow_status status = check_kind(&r);
     if (!status)
@@ -494,14 +497,28 @@ static winnow_status read_gate(const wn_safetensors *in, bool memory, wn_gate_fi
     return status;
 }
 
-/* The network and its input alone. */
-static winnow_status read_backbone(const wn_safetensors *in, wn_gate_file *file, winnow_error *error)
+/* The network and its input alone: what winnow's own backbones say, else as in torchvision's MobileNetV2. The
+ * input size is the gate's to choose. */
+static winnow_status read_backbone(const wn_safetensors *in, bool ours, wn_gate_file *file,
+                                   winnow_error *error)
 {
-    reader r = {in, file, error, WINNOW_OK, true};
-    winnow_status status = read_network(&r);
-    file->has_embedding = false;
+    reader r = {in, file, error, WINNOW_OK};
+    const char *architecture = "mobilenet_v2";
+    double width = 1;
+    int input = BACKBONE_INPUT;
+    winnow_status status = WINNOW_OK;
+    file->preprocess = (wn_preprocess){.mean = {0.485f, 0.456f, 0.406f}, .std = {0.229f, 0.224f, 0.225f}};
+    if (ours)
+        status = wn_metadata_text(in, "winnow.architecture", &architecture, error);
+    if (!status && ours)
+        status = wn_metadata_number(in, "winnow.width", 0.35, 1.4, &width, error);
+    if (!status && ours)
+        status = wn_metadata_input(in, &file->preprocess, error);
+    if (!status && wn_safetensors_metadata(in, "winnow.input"))
+        status = wn_metadata_count(in, "winnow.input", 96, 224, &input, error);
     if (!status)
-        status = read_preprocess(&r);
+        status = read_parameters(&r, architecture, width, input, 0);
+    file->preprocess.size = input;
     if (status)
         wn_gate_file_free(file);
     return status;
@@ -516,7 +533,7 @@ winnow_status wn_gate_file_parse_start(const void *bytes, size_t size, wn_gate_f
     if (status)
         return status;
     const char *kind = wn_safetensors_metadata(in, "winnow.kind");
-    status = !kind || !strcmp(kind, "backbone") ? read_backbone(in, file, error)
+    status = !kind || !strcmp(kind, "backbone") ? read_backbone(in, kind != NULL, file, error)
                                                 : read_gate(in, true, file, error);
     wn_safetensors_free(in);
     return status;
