@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# usage: wasm.sh   Builds src/runtime for the browser into web/gate: winnow.wasm (SIMD) and winnow-plain.wasm.
+# Needs Clang, its WebAssembly linker and wasi-libc; says which package is missing.
+set -eu
+cd "$(dirname "$0")/.."
+out=web/gate
+
+for tool in clang wasm-ld; do
+    command -v $tool >/dev/null 2>&1 || { echo "wasm: $tool is missing: install clang, lld, wasi-libc and libclang-rt-dev-wasm32" >&2; exit 2; }
+done
+[ -d /usr/include/wasm32-wasi ] || [ -n "${WASI_SYSROOT:-}" ] ||
+    { echo "wasm: no wasi-libc: install it, or set WASI_SYSROOT" >&2; exit 2; }
+
+objects=$(mktemp -d)
+trap 'rm -rf "$objects"' EXIT
+# shellcheck disable=SC2086  # lists of words
+compile() { # compile FLAGS FILE...
+    flags=$1
+    shift
+    for file; do
+        clang --target=wasm32-wasi ${WASI_SYSROOT:+--sysroot="$WASI_SYSROOT"} $flags -D_GNU_SOURCE -Iinclude -Isrc -fvisibility=hidden \
+            -ffp-contract=off -fno-math-errno -ffunction-sections -fdata-sections -Wall -Wextra -Wno-psabi -c "$file" \
+            -o "$objects/$(basename "$file").o"
+    done
+}
+# Small where speed does not matter, fast where it does. Kernels contract to fused operations nowhere here:
+# WebAssembly has none.
+build() { # build NAME KERNEL-FLAGS SIMD-FLAGS
+    rm -f "$objects"/*
+    # shellcheck disable=SC2046  # a list of files
+    compile "-Os $3" $(find src/runtime -maxdepth 1 -name '*.c' ! -name file.c) web/gate/src/*.c
+    compile "$2 $3" src/runtime/resample*.c src/runtime/pixel.c
+    compile "$2 $3" src/runtime/kernels/baseline.c src/runtime/kernels/kernels.c
+    # shellcheck disable=SC2086
+    clang --target=wasm32-wasi ${WASI_SYSROOT:+--sysroot="$WASI_SYSROOT"} -mexec-model=reactor -Wl,--strip-all -Wl,--gc-sections \
+        -Wl,-z,stack-size=262144 "$objects"/*.o -o "$out/$1.tmp"
+    mv "$out/$1.tmp" "$out/$1"
+}
+build winnow.wasm -O3 -msimd128
+build winnow-plain.wasm -Os ''
+ls -l $out/*.wasm | awk '{printf "%s  %d kB\n", $NF, ($5 + 512) / 1024}'

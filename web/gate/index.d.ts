@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+export type Verdict = 'normal' | 'unsure' | 'abnormal';
+export type Label = 'normal' | 'abnormal';
+export type GateSource = string | URL | ArrayBuffer | ArrayBufferView | Blob;
+
+/** Pixels without gaps between rows; ImageData is one of these. YUV is BT.601, full range. */
+export interface Pixels {
+  data: Uint8Array | Uint8ClampedArray;
+  width: number;
+  height: number;
+  /** RGBA where it is not given. */
+  format?: 'RGB' | 'BGR' | 'RGBA' | 'BGRA' | 'GRAY' | 'NV12' | 'I420';
+  /** EXIF orientation, 1 to 8. */
+  orientation?: number;
+}
+export type Picture = Pixels | ImageData | CanvasImageSource | VideoFrame;
+
+export interface Result {
+  verdict: Verdict;
+  /** 0 < p <= 1: share of calibration normals that look no more normal. */
+  pValue: number;
+  /** Comparable with the gate's threshold; higher is more normal. */
+  similarity: number;
+  /** The most probable class and its probability; null where the gate has no classes. */
+  class: string | null;
+  probability: number | null;
+}
+
+export interface Options {
+  /** false: the plain build, even where there is SIMD. */
+  simd?: boolean;
+}
+
+export class WinnowError extends Error {}
+export function hasSimd(): boolean;
+
+export interface Stream {
+  /** `seconds` of any clock that does not run backwards; gives what to show. */
+  update(frame: Result, seconds: number): Result;
+  free(): void;
+}
+
+export class Gate {
+  static load(source: GateSource, options?: Options): Promise<Gate>;
+  readonly simd: boolean;
+  readonly threshold: number;
+  readonly falseReject: number;
+  readonly classes: string[];
+  metadata(key: string): string | undefined;
+  score(picture: Picture): Result;
+  embed(picture: Picture): Float32Array;
+  stream(): Stream;
+  free(): void;
+}
+
+export interface Shares {
+  rejected: number;
+  accepted: number;
+  newRejected: number;
+  newAccepted: number;
+}
+export interface Lesson {
+  normals: number;
+  abnormals: number;
+  newNormals: number;
+  newAbnormals: number;
+  replaced: number;
+  sources: number;
+  before: Shares;
+  after: Shares;
+}
+export interface LearnerState {
+  normals: number;
+  abnormals: number;
+  /** How many more normals the promise takes. */
+  needed: number;
+  text: string;
+}
+
+export class Learner {
+  static load(source: GateSource, options?: Options): Promise<Learner>;
+  promise(falseReject: number, confidence?: number): void;
+  source(name: string | null): void;
+  add(picture: Picture, label: Label): void;
+  reset(): void;
+  readonly state: LearnerState;
+  learn(): { bytes: Uint8Array; lesson: Lesson };
+  free(): void;
+}
+
+// winnow-gate/worker
+export class WorkerGate {
+  static load(source: GateSource, options?: Options): Promise<WorkerGate>;
+  readonly simd: boolean;
+  readonly threshold: number;
+  readonly falseReject: number;
+  readonly classes: string[];
+  score(picture: Picture): Promise<Result & { milliseconds: number }>;
+  embed(picture: Picture): Promise<Float32Array>;
+  metadata(key: string): Promise<string | undefined>;
+  stream(): Promise<{ update(frame: Result, seconds: number): Promise<Result>; free(): Promise<void> }>;
+  free(): void;
+}
+export class WorkerLearner {
+  static load(source: GateSource, options?: Options): Promise<WorkerLearner>;
+  promise(falseReject: number, confidence?: number): Promise<void>;
+  source(name: string | null): Promise<void>;
+  add(picture: Picture, label: Label): Promise<LearnerState>;
+  reset(): Promise<void>;
+  state(): Promise<LearnerState>;
+  learn(): Promise<{ bytes: Uint8Array; lesson: Lesson }>;
+  free(): void;
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// The WebAssembly module: loaded once, with SIMD where there is SIMD, and strings and bytes in and out of its memory.
+
+/** A fault that winnow names: `message` is one line, what, where, what to do. */
+export class WinnowError extends Error {
+  constructor(message) {
+    super(message);
+    this.name = 'WinnowError';
+  }
+}
+
+// (module (func (result v128) i32.const 0 i8x16.splat i8x16.popcnt))
+const SIMD_PROBE = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+]);
+
+export const hasSimd = () => WebAssembly.validate(SIMD_PROBE);
+
+async function fetchBytes(url) {
+  if (url.protocol === 'file:' && typeof process !== 'undefined' && process.versions?.node) {
+    const { readFile } = await import('node:fs/promises');
+    return readFile(url);
+  }
+  const response = await fetch(url);
+  if (!response.ok) throw new WinnowError(`${url}: ${response.status} ${response.statusText}`);
+  return response.arrayBuffer();
+}
+
+/** Bytes of a URL, a path's URL, an ArrayBuffer, a typed array or a Blob. */
+export async function bytesOf(source) {
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  if (typeof Blob !== 'undefined' && source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
+  const base = typeof location === 'undefined' ? import.meta.url : location.href;
+  return new Uint8Array(await fetchBytes(new URL(source, base)));
+}
+
+// The library opens no files and prints nothing: of WASI it gets only what libc's start asks for.
+const ENOSYS = 52;
+const wasi = {
+  environ_get: () => 0,
+  environ_sizes_get: () => 0,
+  fd_close: () => ENOSYS,
+  fd_seek: () => ENOSYS,
+  fd_write: () => ENOSYS,
+  proc_exit: () => {
+    throw new WinnowError('the module ended: please report it');
+  },
+};
+
+export class Module {
+  /** `options.simd: false` takes the plain build even where there is SIMD. */
+  static async load({ simd = hasSimd() } = {}) {
+    const url = new URL(simd ? 'winnow.wasm' : 'winnow-plain.wasm', import.meta.url);
+    const { instance } = await WebAssembly.instantiate(await fetchBytes(url), { wasi_snapshot_preview1: wasi });
+    return new Module(instance.exports, simd);
+  }
+
+  constructor(exports, simd) {
+    this.call = exports;
+    this.simd = simd;
+    this.scratch = 0;
+    this.scratchSize = 0;
+    exports._initialize?.();
+  }
+
+  get bytes() {
+    return new Uint8Array(this.call.memory.buffer); // memory may have grown: never keep this
+  }
+
+  string(pointer) {
+    if (!pointer) return undefined;
+    const bytes = this.bytes;
+    return new TextDecoder().decode(bytes.subarray(pointer, bytes.indexOf(0, pointer)));
+  }
+
+  fail() {
+    return new WinnowError(this.string(this.call.wg_error()));
+  }
+
+  alloc(size) {
+    const pointer = this.call.wg_alloc(size);
+    if (!pointer) throw new WinnowError('out of memory');
+    return pointer;
+  }
+
+  /** Runs use(pointer, size) while `bytes` lie in the module's memory. */
+  with(bytes, use) {
+    const pointer = this.alloc(bytes.length);
+    try {
+      this.bytes.set(bytes, pointer);
+      return use(pointer, bytes.length);
+    } finally {
+      this.call.wg_free(pointer);
+    }
+  }
+
+  withString(string, use) {
+    return this.with(new TextEncoder().encode(`${string}\0`), use);
+  }
+
+  /** Room for a picture, the same from frame to frame. */
+  room(size) {
+    if (size > this.scratchSize) {
+      this.call.wg_free(this.scratch);
+      this.scratchSize = 0;
+      this.scratch = this.alloc(size);
+      this.scratchSize = size;
+    }
+    return this.scratch;
+  }
+
+  numbers(count) {
+    return new Float64Array(this.call.memory.buffer, this.call.wg_result(), count);
+  }
+}

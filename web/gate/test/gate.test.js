@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// In Node: both builds against the native one, on drawn pixels of every format, size parity and orientation.
+// WINNOW_NATIVE: the program of native.c; WINNOW_GATE: a gate file; WINNOW_PROGRAM: the command line.
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { Gate, Learner, WinnowError } from '../index.js';
+import { Module } from '../module.js';
+
+const { WINNOW_NATIVE, WINNOW_GATE, WINNOW_PROGRAM } = process.env;
+const FORMATS = ['RGB', 'BGR', 'RGBA', 'BGRA', 'GRAY', 'NV12', 'I420'];
+const VERDICTS = ['normal', 'unsure', 'abnormal'];
+const BYTES = [3, 3, 4, 4, 1, 1.5, 1.5];
+const gateBytes = readFileSync(WINNOW_GATE);
+
+// Smooth shapes with noise on them: something for every filter.
+function draw(width, height, format, seed) {
+  const data = new Uint8Array(width * height * BYTES[format]);
+  for (let i = 0; i < data.length; i++) {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    data[i] = 128 + 90 * Math.sin(i / (37 + (i % 3))) * Math.cos(i / width / 23) + (seed >>> 24) / 8;
+  }
+  return data;
+}
+
+const pictures = [];
+for (let format = 0; format < 7; format++)
+  for (const [width, height, orientation] of [[640, 480, 1], [130, 96, 6], [64, 300, 3], [720, 1280, 8]])
+    pictures.push({ width, height, format: FORMATS[format], orientation, data: draw(width, height, format, format + width) });
+
+const input = Buffer.concat(
+  pictures.flatMap((p) => [Buffer.from(`${p.width} ${p.height} ${FORMATS.indexOf(p.format)} ${p.orientation}\n`), p.data]),
+);
+const native = execFileSync(WINNOW_NATIVE, [WINNOW_GATE], { input, encoding: 'utf8', maxBuffer: 1 << 24 }).trim().split('\n').map((line) => JSON.parse(line));
+
+function fnv1a(bytes) {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of bytes) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  return hash.toString(16).padStart(16, '0');
+}
+
+for (const simd of [true, false]) {
+  const name = simd ? 'SIMD' : 'plain';
+  test(`${name}: preprocesses to the same bytes as the native build`, async () => {
+    const module = await Module.load({ simd });
+    const out = module.alloc(128 * 128 * 3);
+    pictures.forEach((p, i) => {
+      module.with(p.data, (pointer) => {
+        for (const crop of [0, 1]) {
+          assert.equal(module.call.wg_square(pointer, p.width, p.height, FORMATS.indexOf(p.format), p.orientation, 128, crop, out), 1);
+          assert.equal(fnv1a(module.bytes.subarray(out, out + 128 * 128 * 3)), native[i][`square${crop}`], `${p.format} ${p.width}x${p.height}`);
+        }
+      });
+    });
+  });
+
+  test(`${name}: scores as the native build does`, async () => {
+    const gate = await Gate.load(gateBytes, { simd });
+    assert.equal(gate.simd, simd);
+    pictures.forEach((p, i) => {
+      const { verdict, similarity } = gate.score(p);
+      const scale = Math.max(1, Math.abs(native[i].similarity));
+      assert.ok(Math.abs(similarity - native[i].similarity) <= 1e-5 * scale, `${p.format} ${p.width}x${p.height}: ${similarity}, native ${native[i].similarity}`);
+      if (Math.abs(similarity - gate.threshold) > 1e-5 * scale) assert.equal(verdict, VERDICTS[native[i].verdict]);
+    });
+    gate.free();
+  });
+}
+
+test('a URL will do, and the gate tells about itself', async () => {
+  const gate = await Gate.load(pathToFileURL(WINNOW_GATE));
+  assert.equal(gate.metadata('winnow.kind'), 'gate');
+  assert.equal(gate.metadata('no.such.key'), undefined);
+  assert.ok(gate.falseReject > 0 && gate.falseReject < 0.5);
+  const norm = gate.embed(pictures[0]).reduce((sum, x) => sum + x * x, 0);
+  assert.ok(Math.abs(norm - 1) < 1e-5);
+});
+
+test('a stream steadies verdicts', async () => {
+  const gate = await Gate.load(gateBytes);
+  const stream = gate.stream();
+  const frame = (verdict) => ({ verdict, pValue: 0.5, similarity: 1, class: null, probability: null });
+  let shown;
+  for (let i = 0; i < 30; i++) shown = stream.update(frame('normal'), i / 30);
+  assert.equal(shown.verdict, 'normal');
+  assert.equal(stream.update(frame('abnormal'), 1.01).verdict, 'normal'); // one frame changes nothing
+  for (let i = 0; i < 90; i++) shown = stream.update(frame('abnormal'), 1.1 + i / 30);
+  assert.equal(shown.verdict, 'abnormal');
+  stream.free();
+});
+
+test('what is wrong is told in one line', async () => {
+  await assert.rejects(Gate.load(new Uint8Array(100)), (e) => e instanceof WinnowError && !e.message.includes('\n') && e.message.length > 10);
+  await assert.rejects(Gate.load(gateBytes.subarray(0, gateBytes.length - 5)), WinnowError);
+  const gate = await Gate.load(gateBytes);
+  assert.throws(() => gate.score({ data: new Uint8Array(10), width: 10, height: 10 }), /take 400 bytes/);
+  assert.throws(() => gate.score({ data: new Uint8Array(400), width: 10, height: 10, format: 'YUYV' }), /unknown pixel format/);
+  assert.throws(() => gate.score({ width: 0, height: 0 }), /without pixels/);
+});
+
+test('memory stays where it is over 3,000 frames', async () => {
+  const gate = await Gate.load(gateBytes);
+  const small = { ...pictures[1], orientation: 1 };
+  for (let i = 0; i < 10; i++) gate.score(small);
+  const before = process.memoryUsage().arrayBuffers;
+  for (let i = 0; i < 3000; i++) gate.score(small);
+  assert.ok(process.memoryUsage().arrayBuffers - before < 1 << 20);
+});
+
+test('a gate that is taught here is read by the command line, which scores the same', async (t) => {
+  const backbone = process.env.WINNOW_BACKBONE;
+  if (!backbone) return t.skip('no backbone in WINNOW_BACKBONE');
+  const learner = await Learner.load(readFileSync(backbone));
+  const { needed } = learner.state;
+  assert.ok(needed >= 19);
+  for (let i = 0; i < needed + 5; i++) learner.add({ data: draw(96, 96, 2, i), width: 96, height: 96 }, 'normal');
+  assert.equal(learner.state.needed, 0);
+  const { bytes, lesson } = learner.learn();
+  assert.equal(lesson.newNormals, needed + 5);
+  const folder = mkdtempSync(join(tmpdir(), 'winnow-gate-'));
+  writeFileSync(join(folder, 'taught.safetensors'), bytes);
+  const info = spawnSync(WINNOW_PROGRAM, ['info', join(folder, 'taught.safetensors')], { encoding: 'utf8' });
+  assert.equal(info.status, 0, info.stderr);
+});
+
+test('the package holds what a user needs, and no more', () => {
+  const [pack] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: new URL('..', import.meta.url), encoding: 'utf8' }));
+  assert.deepEqual(
+    pack.files.map((f) => f.path).sort(),
+    ['index.d.ts', 'index.js', 'module.js', 'package.json', 'README.md', 'winnow-plain.wasm', 'winnow.wasm', 'worker-gate.js', 'worker.js'].sort(),
+  );
+  assert.ok(statSync(new URL('../winnow.wasm', import.meta.url)).size < 200_000);
+});

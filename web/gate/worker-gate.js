@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// The same gate and learner in a worker, so that the page stays smooth: every method gives a promise.
+import { WinnowError, bytesOf } from './module.js';
+
+class Remote {
+  #worker = new Worker(new URL('worker.js', import.meta.url), { type: 'module' });
+  #waiting = new Map();
+  #calls = 0;
+
+  constructor() {
+    this.#worker.onmessage = ({ data: { call, value, error } }) => {
+      const { resolve, reject } = this.#waiting.get(call);
+      this.#waiting.delete(call);
+      if (error === undefined) resolve(value);
+      else reject(new WinnowError(error));
+    };
+    this.#worker.onerror = (event) => {
+      for (const { reject } of this.#waiting.values()) reject(new WinnowError(event.message ?? 'the worker could not be started'));
+      this.#waiting.clear();
+    };
+  }
+
+  ask(action, more = {}, transfer = []) {
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(++this.#calls, { resolve, reject });
+      this.#worker.postMessage({ call: this.#calls, action, ...more }, transfer);
+    });
+  }
+
+  end() {
+    this.#worker.terminate();
+  }
+}
+
+// What can be moved to the worker is moved; what lives in the page alone (a video, an image) is made into a bitmap.
+async function movable(picture) {
+  if (picture.data) return [picture, []];
+  if (typeof ImageBitmap !== 'undefined' && picture instanceof ImageBitmap) return [picture, [picture]];
+  if (typeof VideoFrame !== 'undefined' && picture instanceof VideoFrame) return [picture, [picture]];
+  const bitmap = await createImageBitmap(picture);
+  return [bitmap, [bitmap]];
+}
+
+export class WorkerGate {
+  #remote;
+  #id;
+
+  static async load(source, options) {
+    const gate = new WorkerGate();
+    gate.#remote = new Remote();
+    const { id, ...facts } = await gate.#remote.ask('gate', { source: await bytesOf(source), options });
+    gate.#id = id;
+    return Object.assign(gate, facts);
+  }
+
+  /** An ImageBitmap or VideoFrame is moved to the worker and closed there. The result has `milliseconds` too. */
+  async score(picture) {
+    const [moved, transfer] = await movable(picture);
+    return this.#remote.ask('score', { id: this.#id, picture: moved }, transfer);
+  }
+
+  async embed(picture) {
+    const [moved, transfer] = await movable(picture);
+    return this.#remote.ask('embed', { id: this.#id, picture: moved }, transfer);
+  }
+
+  metadata(key) {
+    return this.#remote.ask('metadata', { id: this.#id, key });
+  }
+
+  async stream() {
+    const { id } = await this.#remote.ask('stream', { id: this.#id });
+    return { update: (frame, seconds) => this.#remote.ask('update', { id, frame, seconds }), free: () => this.#remote.ask('free', { id }) };
+  }
+
+  free() {
+    this.#remote.end();
+  }
+}
+
+export class WorkerLearner {
+  #remote;
+  #id;
+
+  static async load(source, options) {
+    const learner = new WorkerLearner();
+    learner.#remote = new Remote();
+    learner.#id = (await learner.#remote.ask('learner', { source: await bytesOf(source), options })).id;
+    return learner;
+  }
+
+  promise(falseReject, confidence = 0) {
+    return this.#remote.ask('promise', { id: this.#id, falseReject, confidence });
+  }
+
+  source(name) {
+    return this.#remote.ask('source', { id: this.#id, name });
+  }
+
+  /** Gives the state after. */
+  async add(picture, label) {
+    const [moved, transfer] = await movable(picture);
+    return this.#remote.ask('add', { id: this.#id, picture: moved, label }, transfer);
+  }
+
+  reset() {
+    return this.#remote.ask('reset', { id: this.#id });
+  }
+
+  state() {
+    return this.#remote.ask('state', { id: this.#id });
+  }
+
+  learn() {
+    return this.#remote.ask('learn', { id: this.#id });
+  }
+
+  free() {
+    this.#remote.end();
+  }
+}
