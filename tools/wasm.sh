@@ -12,6 +12,10 @@ done
 [ -d /usr/include/wasm32-wasi ] || [ -n "${WASI_SYSROOT:-}" ] ||
     { echo "wasm: no wasi-libc: install it, or set WASI_SYSROOT" >&2; exit 2; }
 
+if [ -f "$out/winnow.wasm" ] && [ -f "$out/winnow-plain.wasm" ] &&
+    [ -z "$(find src/runtime include web/gate/src tools/wasm.sh -newer "$out/winnow.wasm" -type f | head -n 1)" ]; then
+    exit 0 # nothing changed
+fi
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
 # shellcheck disable=SC2086  # lists of words
@@ -37,6 +41,6 @@ build() { # build NAME KERNEL-FLAGS SIMD-FLAGS
         -Wl,-z,stack-size=262144 "$objects"/*.o -o "$out/$1.tmp"
     mv "$out/$1.tmp" "$out/$1"
 }
-build winnow.wasm -O3 -msimd128
 build winnow-plain.wasm -Os ''
+build winnow.wasm -O3 -msimd128 # last: its time says when both were built
 ls -l $out/*.wasm | awk '{printf "%s  %d kB\n", $NF, ($5 + 512) / 1024}'

@@ -17,7 +17,7 @@
 #define MINIMUM(a, b) ((vec)wasm_f32x4_pmin((v128_t)(a), (v128_t)(b)))
 #define MAXIMUM(a, b) ((vec)wasm_f32x4_pmax((v128_t)(a), (v128_t)(b)))
 #elif defined(__wasm__) /* without SIMD the compiler takes the vectors apart */
-#define COLUMNS       4
+#define COLUMNS       8
 #define MINIMUM(a, b) __builtin_elementwise_min(a, b)
 #define MAXIMUM(a, b) __builtin_elementwise_max(a, b)
 #else

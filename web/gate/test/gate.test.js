@@ -73,7 +73,7 @@ for (const simd of [true, false]) {
 
 test('a URL will do, and the gate tells about itself', async () => {
   const gate = await Gate.load(pathToFileURL(WINNOW_GATE));
-  assert.equal(gate.metadata('winnow.kind'), 'gate');
+  assert.equal(gate.metadata('winnow.backbone'), 'none');
   assert.equal(gate.metadata('no.such.key'), undefined);
   assert.ok(gate.falseReject > 0 && gate.falseReject < 0.5);
   const norm = gate.embed(pictures[0]).reduce((sum, x) => sum + x * x, 0);

@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# usage: test_gate_package.sh WINNOW NATIVE
+# Builds the WebAssembly package and runs its tests in Node against the native build. Skipped without the tools.
+set -eu
+winnow=$(realpath "$1") native=$(realpath "$2")
+cd "$(dirname "$0")/.."
+for tool in clang wasm-ld node npm; do
+    command -v $tool >/dev/null 2>&1 || { echo "skipped: $tool is missing (tools/setup.sh long installs it)"; exit 77; }
+done
+tools/wasm.sh
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$winnow" synth "$work/p" --count 24 --size 128x128 >/dev/null
+WINNOW_HOME=$work "$winnow" train --backbone none --normal "$work/p/train/normal" --abnormal "$work/p/train/other" --width 0.35 --input-size 96 \
+    --epochs 20 --save-interval 20 --embedding-size 32 --batch 16 --augment none --false-reject 20% --report none -o "$work/gate.safetensors" 2>/dev/null >&2
+backbone=${WINNOW_DATA:-../shared/data/dev}/../../weights/mobilenet_v2_imagenet.safetensors
+[ ! -f "$backbone" ] || export WINNOW_BACKBONE="$PWD/$backbone"
+case ${WINNOW_BACKBONE:-} in "$PWD//"*) export WINNOW_BACKBONE="$backbone" ;; esac
+WINNOW_GATE=$work/gate.safetensors WINNOW_NATIVE=$native WINNOW_PROGRAM=$winnow node --test web/gate/test/
