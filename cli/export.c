@@ -6,10 +6,11 @@
 #include "options.h"
 #include "output.h"
 
+#include <stdio.h>
 #include <sys/stat.h>
 
-enum { TO_ONNX, TO_C, TO_NPZ };
-static const char *const formats[] = {"onnx", "c", "npz", NULL};
+enum { TO_ONNX, TO_COREML, TO_MLPACKAGE, TO_C, TO_NPZ };
+static const char *const formats[] = {"onnx", "coreml", "mlpackage", "c", "npz", NULL};
 static const char *const precisions[] = {"fp32", "fp16", "int8", NULL};
 
 static struct {
@@ -21,7 +22,7 @@ static struct {
 static const option_row rows[] = {
     {"to", 0, OPTION_CHOICE, NULL, "the format", &given.format, .choices = formats},
     {"output", 'o', OPTION_TEXT, "FILE", "the file to write", &given.output},
-    {"precision", 0, OPTION_CHOICE, NULL, "of the weights: c has fp32 and int8, the others fp32",
+    {"precision", 0, OPTION_CHOICE, NULL, "of the weights: coreml and mlpackage have fp16 too, c int8",
      &given.precision, .choices = precisions},
     {"separate", 0, OPTION_FLAG, NULL, "C: weights in a .bin file beside it, not in the source",
      &given.separate},
@@ -43,14 +44,29 @@ static const options_usage usage = {
     1,
 };
 
+/* Of a file, or of the two large ones of a package. */
+static double size_of_output(void)
+{
+    static const char *const parts[] = {"", "/Data/com.apple.CoreML/model.mlmodel",
+                                        "/Data/com.apple.CoreML/weights/weight.bin"};
+    double size = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char path[4096];
+        struct stat info;
+        snprintf(path, sizeof path, "%s%s", given.output, parts[i]);
+        if (!stat(path, &info) && S_ISREG(info.st_mode))
+            size += (double)info.st_size;
+    }
+    return size;
+}
+
 static int report(void)
 {
-    struct stat info = {0};
-    stat(given.output, &info);
+    const double size = size_of_output();
     if (given.json)
         return output_json(json_pack("{s:s, s:s, s:I}", "path", given.output, "format", formats[given.format],
-                                     "bytes", (json_int_t)info.st_size));
-    output_note("%s: %.1f MB", given.output, (double)info.st_size / 1e6);
+                                     "bytes", (json_int_t)size));
+    output_note("%s: %.1f MB", given.output, size / 1e6);
     return STATUS_DONE;
 }
 
@@ -65,9 +81,12 @@ static int check_options(void)
         return output_usage("--raw and --exact-size are for --to onnx");
     if (given.separate && given.format != TO_C)
         return output_usage("--separate is for --to c");
-    const bool known =
-        given.precision == WN_EXPORT_FP32 || (given.precision == WN_EXPORT_INT8 && given.format == TO_C);
-    if (!known)
+    static const bool known[][3] = {[TO_ONNX] = {true, false, false},
+                                    [TO_COREML] = {true, true, false},
+                                    [TO_MLPACKAGE] = {true, true, false},
+                                    [TO_C] = {true, false, true},
+                                    [TO_NPZ] = {true, false, false}};
+    if (!known[given.format][given.precision])
         return output_usage("--to %s has no --precision %s", formats[given.format],
                             precisions[given.precision]);
     return STATUS_DONE;
@@ -79,11 +98,18 @@ static winnow_status write_export(const wn_export_source *source, winnow_error *
                                        .raw = given.raw,
                                        .exact = given.exact,
                                        .separate = given.separate};
-    if (given.format == TO_C)
+    switch (given.format) {
+    case TO_COREML:
+        return wn_export_coreml(source, &options, given.output, error);
+    case TO_MLPACKAGE:
+        return wn_export_mlpackage(source, &options, given.output, error);
+    case TO_C:
         return wn_export_c(source, &options, given.output, error);
-    if (given.format == TO_NPZ)
+    case TO_NPZ:
         return wn_export_npz(source, given.output, error);
-    return wn_export_onnx(source, &options, given.output, error);
+    default:
+        return wn_export_onnx(source, &options, given.output, error);
+    }
 }
 
 int command_export(int argc, char **argv)

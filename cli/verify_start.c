@@ -52,7 +52,7 @@ static bool write_text(const char *path, const char *text)
 static bool compile(const char *folder, const char *path)
 {
     static const char command[] =
-        "exec ${CC:-cc} -std=c11 -O2 -Wall -Wextra -Werror -DGATE=\"$2\" -DHEADER=\"\\\"$3.h\\\"\" "
+        "exec ${CC:-cc} -std=c11 -O3 -Wall -Wextra -Werror -DGATE=\"$2\" -DHEADER=\"\\\"$3.h\\\"\" "
         "-DWEIGHTS_FILE=\"\\\"$3.bin\\\"\" -o \"$1/program\" \"$1/main.c\" \"$3.c\" -lm";
     char name[64], *stem = realpath(path, NULL);
     if (!stem)
@@ -98,5 +98,6 @@ winnow_status verify_start(const char *path, runner *r, winnow_error *error)
     if (!strcmp(type, ".c"))
         return start_c(path, r, error);
     return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1,
-                   "%s: there is no runtime for this here; .onnx and .c can be verified", path);
+                   "%s: there is no runtime for this here; .onnx and .c can be verified (docs/exporting.md)",
+                   path);
 }

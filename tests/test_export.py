@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: test_export.py WINNOW VENV ONNX-CHECK [aarch64]
+"""usage: test_export.py WINNOW VENV ORACLES [aarch64]
 
 Exports gates of every scorer, network, fit and resize, and runs the files in their own runtimes: the C compiler (that of another processor
-with `aarch64`), ONNX's checker and ONNX Runtime, which pip brings into the folder VENV. What is not there is not tested, and said."""
+with `aarch64`), ONNX's checker and ONNX Runtime, and for Core ML coremltools and the interpreter in ORACLES (tests/oracle). pip brings them
+into the folder VENV. What is not there is not tested, and said."""
 import glob, json, os, shutil, subprocess, sys, tempfile
 
-winnow, venv, onnx_check = (os.path.abspath(path) for path in sys.argv[1:4])
+winnow, venv, oracles = (os.path.abspath(path) for path in sys.argv[1:4])
+onnx_check, coreml_run = (os.path.join(oracles, name) for name in ("onnx_check.py", "coreml_run.py"))
 root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 python = os.path.join(venv, "bin", "python3")
-PACKAGES = ["onnx", "onnxruntime", "numpy"]
+PACKAGES = {"onnx": ["onnx", "onnxruntime", "numpy"], "coreml": ["coremltools", "numpy", "pillow"]}
 work = tempfile.mkdtemp(prefix="winnow-export-")
 os.environ.update(WINNOW_HOME=work, WINNOW_PYTHON=python)
 checks = 0
@@ -39,16 +41,17 @@ def refused(words, *arguments):
         check(word in result.stderr, arguments, f"no '{word}' in:", result.stderr)
 
 
-def get_runtimes():
-    """Whether pip could bring them."""
-    if os.path.exists(os.path.join(venv, "complete")):
+def have(what):
+    """Whether pip could bring what `what` needs."""
+    done = os.path.join(venv, "complete-" + what)
+    if os.path.exists(done):
         return True
-    for command in ([sys.executable, "-m", "venv", venv], [python, "-m", "pip", "install", "--quiet", *PACKAGES]):
+    for command in ([sys.executable, "-m", "venv", venv], [python, "-m", "pip", "install", "--quiet", *PACKAGES[what]]):
         result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if result.returncode:
-            print("not tested: ONNX and NumPy files; pip cannot bring " + " ".join(PACKAGES) + "\n" + result.stdout)
+            print("not tested:", what, "files; pip cannot bring", *PACKAGES[what], result.stdout)
             return False
-    open(os.path.join(venv, "complete"), "w").close()
+    open(done, "w").close()
     return True
 
 
@@ -130,6 +133,57 @@ def c_aarch64():
         same(f"{name}.safetensors", f"{name}.c", "p/test", 5)
 
 
+RESIZE = """
+import sys
+from PIL import Image
+side, folder, *paths = sys.argv[1:]
+for i, path in enumerate(paths):
+    Image.open(path).convert("RGB").resize((int(side), int(side)), Image.BICUBIC).save(f"{folder}/{i:03}.png")
+"""
+
+
+def coreml_compare(gate, model, photos, side, allowed):
+    """Core ML's resize is Apple's: both sides get pictures of the input size."""
+    shutil.rmtree("squares", ignore_errors=True)
+    os.makedirs("squares")
+    subprocess.run([python, "-c", RESIZE, str(side), "squares", *photos], check=True)
+    squares = sorted(glob.glob("squares/*.png"))
+    ours = [json.loads(line) for line in run("check", "--json", gate, *squares).stdout.splitlines()]
+    result = subprocess.run([python, coreml_run, model, *squares], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    check(result.returncode == 0, model, result.stderr)
+    theirs = [[float(number) for number in line.split()] for line in result.stdout.splitlines()]
+    check(len(ours) == len(theirs) == len(photos), model, len(ours), len(theirs))
+    threshold = float(json.loads(done("info", gate, "--json"))["metadata"]["winnow.threshold"])
+    for a, (similarity, p_value, normal) in zip(ours, theirs):
+        check(abs(a["similarity"] - similarity) <= allowed, model, a, similarity)
+        close = abs(a["similarity"] - threshold) <= allowed
+        check(close or normal == (a["verdict"] == "normal"), model, a, normal)
+    return max(abs(a["similarity"] - b[0]) for a, b in zip(ours, theirs))
+
+
+def coreml():
+    photos = sorted(glob.glob("p/test/**/*.jpg", recursive=True))[::15]
+    for name in GATES:
+        gate = f"{name}.safetensors"
+        for kind in ("mlmodel", "mlpackage"):
+            done("export", gate, "--to", "coreml" if kind == "mlmodel" else kind, "-o", f"{name}.{kind}")
+            coreml_compare(gate, f"{name}.{kind}", photos, 96, tolerance(gate) + 1e-3)
+    done("export", "default.safetensors", "--to", "mlpackage", "-o", "default.mlpackage")  # over the old one
+    refused("default.onnx", "export", "default.safetensors", "--to", "mlpackage", "-o", "default.onnx")
+
+
+def real_coreml():
+    if not os.path.exists("real.safetensors"):
+        return
+    data = os.environ.get("WINNOW_DATA", os.path.join(root, "..", "shared", "data", "dev"))
+    photos = sorted(glob.glob(f"{data}/**/*.jpg", recursive=True))[::60]
+    for kind in ("coreml", "mlpackage"):
+        for precision, allowed in (("fp32", 1e-3), ("fp16", 0.1)):
+            path = f"real-{precision}." + ("mlmodel" if kind == "coreml" else kind)
+            done("export", "real.safetensors", "--to", kind, "--precision", precision, "-o", path)
+            print(path, len(photos), "photographs:", coreml_compare("real.safetensors", path, photos, 128, allowed))
+
+
 def npz():
     done("export", "scorers.safetensors", "--to", "npz", "-o", "scorers.npz")
     result = subprocess.run([python, "-c", NPZ_CHECK, "scorers"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -182,18 +236,21 @@ def real_photos():
     print("onnx, 200 photographs:", answer["similarity"])
     check(answer["photos"] == 200 and answer["similarity"] <= 1e-4 and not answer["clear_verdicts"], answer)
     done("export", "real.safetensors", "--to", "c", "--separate", "-o", "real.c")
-    answer = json.loads(done("verify", "real.safetensors", "real.c", "--images", data, "--count", "200", "--json"))
-    print("c, 200 photographs:", answer["similarity"])
+    answer = json.loads(done("verify", "real.safetensors", "real.c", "--images", data, "--count", "50", "--json"))
+    print("c, 50 photographs:", answer["similarity"])
     done("export", "real.safetensors", "--to", "c", "--precision", "int8", "--separate", "-o", "small.c")
-    answer = json.loads(done("verify", "real.safetensors", "small.c", "--images", data, "--count", "200", "--json", "--tolerance", "0.5"))
+    answer = json.loads(done("verify", "real.safetensors", "small.c", "--images", data, "--count", "50", "--json", "--tolerance", "0.5"))
     print("c, int8:", answer["similarity"])
 
 
-runtimes = get_runtimes()
 os.chdir(work)
 try:
     train()
-    for step in [c_aarch64] if sys.argv[4:] == ["aarch64"] else [c, onnx, npz, refusals, real_photos] if runtimes else [c]:
+    if sys.argv[4:] == ["aarch64"]:
+        steps = [c_aarch64]
+    else:
+        steps = [c] + ([onnx, npz, refusals, real_photos] if have("onnx") else []) + ([coreml, real_coreml] if have("coreml") else [])
+    for step in steps:
         step()
     print(f"{checks} checks")
 finally:

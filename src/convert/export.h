@@ -31,6 +31,14 @@ void wn_export_close(wn_export_source *source);
 winnow_status wn_export_onnx(const wn_export_source *source, const wn_export_options *options,
                              const char *path, winnow_error *error);
 
+/* Core ML neural network, specification 4. fp32 or fp16 weights. */
+winnow_status wn_export_coreml(const wn_export_source *source, const wn_export_options *options,
+                               const char *path, winnow_error *error);
+
+/* Core ML ML Program, specification 6: the folder `path`, with fp32 or fp16 weights. */
+winnow_status wn_export_mlpackage(const wn_export_source *source, const wn_export_options *options,
+                                  const char *path, winnow_error *error);
+
 /* C11 without dependencies: path (NAME.c), NAME.h and, where asked for, NAME.bin. fp32 or int8 weights. */
 winnow_status wn_export_c(const wn_export_source *source, const wn_export_options *options, const char *path,
                           winnow_error *error);

@@ -61,6 +61,27 @@ size_t wn_node_weights(const wn_graph *graph, const wn_node *node)
     }
 }
 
+size_t wn_graph_weights(const wn_graph *graph)
+{
+    size_t sum = 0;
+    for (int i = 0; i < graph->count; i++)
+        sum += wn_node_weights(graph, &graph->node[i]);
+    return sum;
+}
+
+void wn_graph_scale_pixels(wn_graph *graph)
+{
+    wn_node *stem = &graph->node[1];
+    const float *std = graph->std;
+    const bool alike = std[0] == std[1] && std[1] == std[2];
+    const size_t plane = (size_t)stem->layer->kernel * (size_t)stem->layer->kernel;
+    graph->scale = 1 / (alike ? 255 * std[0] : 255);
+    for (int c = 0; c < 3; c++)
+        graph->shift[c] = alike ? -graph->mean[c] / std[c] : -graph->mean[c];
+    for (size_t i = 0; i < stem->layer->weight_count && !alike; i++)
+        stem->weight[i] /= std[i / plane % 3];
+}
+
 /* ---- backbone ---- */
 
 /* The convolution with its batch norm: w scale, beta - mean scale. */

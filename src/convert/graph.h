@@ -42,6 +42,7 @@ typedef struct wn_graph {
     wn_node node[WN_MAX_NODES];
     int similarity, embedding, probability; /* nodes, or -1: only the embedding is never missing */
     float mean[3], std[3];                  /* of x/255, in the order R, G, B */
+    float scale, shift[3];                  /* see wn_graph_scale_pixels */
     winnow_status status;                   /* of building; the first failure */
 } wn_graph;
 
@@ -51,6 +52,14 @@ static inline int wn_node_groups(const wn_node *node)
 {
     return node->layer->kind == WN_DEPTHWISE ? node->channels : 1;
 }
+
+/* All weights of all nodes. */
+size_t wn_graph_weights(const wn_graph *graph);
+
+/* For formats that know one scale for all colours: from now on the first convolution takes x * scale +
+ * shift[c] of a byte x instead of (x/255 - mean)/std. The mean stays out of its weights, because the
+ * padding's zeros come after it. */
+void wn_graph_scale_pixels(wn_graph *graph);
 
 /* The whole gate; with `raw`, only the embedding as it is before normalising, of a picture in the network's
  * own channel order. *file must outlive *graph. Free with wn_graph_free, which also takes what a failure
