@@ -22,8 +22,9 @@ static struct {
 static const option_row rows[] = {
     {"to", 0, OPTION_CHOICE, NULL, "the format", &given.format, .choices = formats},
     {"output", 'o', OPTION_TEXT, "FILE", "the file to write", &given.output},
-    {"precision", 0, OPTION_CHOICE, NULL, "of the weights: coreml and mlpackage have fp16 too, c int8",
-     &given.precision, .choices = precisions},
+    {"precision", 0, OPTION_CHOICE, NULL,
+     "of the weights: coreml and mlpackage have fp16 too, onnx and c int8", &given.precision,
+     .choices = precisions},
     {"separate", 0, OPTION_FLAG, NULL, "C: weights in a .bin file beside it, not in the source",
      &given.separate},
     {"exact-size", 0, OPTION_FLAG, NULL, "ONNX: take pictures of exactly the input size; no resize inside",
@@ -81,7 +82,7 @@ static int check_options(void)
         return output_usage("--raw and --exact-size are for --to onnx");
     if (given.separate && given.format != TO_C)
         return output_usage("--separate is for --to c");
-    static const bool known[][3] = {[TO_ONNX] = {true, false, false},
+    static const bool known[][3] = {[TO_ONNX] = {true, false, true},
                                     [TO_COREML] = {true, true, false},
                                     [TO_MLPACKAGE] = {true, true, false},
                                     [TO_C] = {true, false, true},

@@ -55,7 +55,8 @@ bool runner_ask(runner *r, const unsigned char *rgb, int width, int height, runn
     int normal;
     bool good = fwrite(head, sizeof head, 1, r->to) == 1 && fwrite(rgb, 1, bytes, r->to) == bytes &&
                 !fflush(r->to) && fgets(line, sizeof line, r->from) &&
-                sscanf(line, "%f %f %d", &answer->similarity, &answer->p_value, &normal) == 3;
+                sscanf(line, "%f %f %d %d %f", &answer->similarity, &answer->p_value, &normal,
+                       &answer->class_index, &answer->class_probability) == 5;
     answer->normal = good && normal;
     return good;
 }

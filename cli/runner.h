@@ -2,8 +2,8 @@
  *
  * Another program that scores photos with an exported file. It says "ready SIDE" (the side of the squares
  * that it takes; 0: pictures of any size) once it is able to, then answers each picture with one line,
- * "SIMILARITY P_VALUE IS_NORMAL". A picture is three 32-bit numbers (width, height, 0), in the order of this
- * machine, and its RGB bytes. */
+ * "SIMILARITY P_VALUE IS_NORMAL CLASS PROBABILITY" (of the most probable class; -1 0 without classes). A
+ * picture is three 32-bit numbers (width, height, 0), in the order of this machine, and its RGB bytes. */
 #ifndef CLI_RUNNER_H
 #define CLI_RUNNER_H
 
@@ -22,6 +22,8 @@ typedef struct runner {
 typedef struct runner_answer {
     float similarity, p_value;
     bool normal;
+    int class_index;
+    float class_probability;
 } runner_answer;
 
 /* Runs argv (searched in PATH; NULL-terminated). False where it does not become ready; what it printed to

@@ -55,7 +55,8 @@ typedef struct comparison {
     uint8_t *square; /* (side, side, 3), for runtimes that take nothing else */
     int photos, unreadable, verdicts;
     int clear_verdicts; /* of those that differ, farther from the threshold than the tolerance */
-    largest similarity, p_value;
+    int classes;        /* most probable ones that differ */
+    largest similarity, p_value, probability;
 } comparison;
 
 static void note(largest *l, double a, double b, const char *path)
@@ -116,6 +117,8 @@ static winnow_status compare(comparison *c, const char *path, winnow_error *erro
     c->photos++;
     note(&c->similarity, (double)ours.similarity, (double)theirs.similarity, path);
     note(&c->p_value, (double)ours.p_value, (double)theirs.p_value, path);
+    note(&c->probability, (double)ours.class_probability, (double)theirs.class_probability, path);
+    c->classes += ours.class_index != theirs.class_index;
     if (theirs.normal != (ours.verdict == WINNOW_NORMAL)) {
         c->verdicts++;
         c->clear_verdicts +=
@@ -126,14 +129,16 @@ static winnow_status compare(comparison *c, const char *path, winnow_error *erro
 
 static int report(const comparison *c, const char *exported)
 {
-    const bool good = c->photos && c->similarity.difference <= given.tolerance && !c->clear_verdicts;
+    const bool good = c->photos && c->similarity.difference <= given.tolerance && !c->clear_verdicts &&
+                      c->probability.difference <= given.tolerance;
     int status = good ? STATUS_DONE : STATUS_REJECTED;
     if (given.json) {
         const int printed = output_json(json_pack(
-            "{s:s, s:i, s:i, s:o, s:s?, s:o, s:i, s:i, s:b}", "exported", exported, "photos", c->photos,
-            "unreadable", c->unreadable, "similarity", output_real(c->similarity.difference),
+            "{s:s, s:i, s:i, s:o, s:s?, s:o, s:i, s:i, s:o, s:i, s:b}", "exported", exported, "photos",
+            c->photos, "unreadable", c->unreadable, "similarity", output_real(c->similarity.difference),
             "similarity_photo", c->similarity.path, "p_value", output_real(c->p_value.difference), "verdicts",
-            c->verdicts, "clear_verdicts", c->clear_verdicts, "equal", good));
+            c->verdicts, "clear_verdicts", c->clear_verdicts, "class_probability",
+            output_real(c->probability.difference), "classes", c->classes, "equal", good));
         return printed ? printed : status;
     }
     printf("photos       %d compared, %d could not be read\n", c->photos, c->unreadable);
@@ -142,6 +147,10 @@ static int report(const comparison *c, const char *exported)
         printf("p-value      largest difference %.3g (%s)\n", c->p_value.difference, c->p_value.path);
         printf("verdict      %d differ, %d of them farther than %g from the threshold\n", c->verdicts,
                c->clear_verdicts, given.tolerance);
+    }
+    if (c->photos && winnow_gate_class_count(c->gate)) {
+        printf("class        %d differ\n", c->classes);
+        printf("probability  largest difference %.3g (%s)\n", c->probability.difference, c->probability.path);
     }
     printf("%s\n", good ? "the same" : "NOT the same");
     return status;

@@ -2,10 +2,10 @@
  * A gate as C: a table of steps, its numbers, and the code of c_template.c that runs them. Every map and
  * vector gets its place in the caller's scratch here, where another one that is no longer needed has been. */
 #include "c_program.h"
+#include "quantise.h"
 #include "runtime/file.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,29 +77,31 @@ static size_t add_numbers(wn_c_program *e, const float *value, size_t count)
     return at;
 }
 
-/* A weight of output channel c of `rows`, as it lies in the graph: (rows, inner). It is stored (inner, rows).
- */
+/* weight: (rows, inner), as it lies in the graph. It is stored (inner, rows). */
 static void add_weights(wn_c_program *e, wn_c_step *s, const float *weight, size_t rows, size_t inner,
                         bool quantised)
 {
     s->quantised = quantised;
     s->scale = e->number_count;
-    for (size_t c = 0; c < rows && quantised; c++) {
-        float most = 0;
-        for (size_t k = 0; k < inner; k++)
-            most = fmaxf(most, fabsf(weight[c * inner + k]));
-        add_number(e, most > 0 ? most / 127 : 1);
+    if (quantised) {
+        wn_quantise(weight, rows, inner, e->by_row, e->numbers + e->number_count);
+        e->number_count += rows;
     }
     s->weight = quantised ? e->small_count : e->number_count;
     for (size_t k = 0; k < inner; k++)
         for (size_t c = 0; c < rows; c++)
             if (quantised)
-                e->small[e->small_count++] = (int8_t)lrintf(weight[c * inner + k] / e->numbers[s->scale + c]);
+                e->small[e->small_count++] = e->by_row[c * inner + k];
             else
                 add_number(e, weight[c * inner + k]);
 }
 
 /* ---- steps ---- */
+
+static bool is_quantised(const wn_c_program *e, const wn_node *node)
+{
+    return e->options->precision == WN_EXPORT_INT8 && wn_node_quantised(e->graph, node);
+}
 
 static wn_c_step *add_step(wn_c_program *e, const char *op, int i, int input)
 {
@@ -114,8 +116,7 @@ static wn_c_step *add_step(wn_c_program *e, const char *op, int i, int input)
     return s;
 }
 
-/* The few weights of stem and depthwise convolutions stay floats: rounding them costs nine tenths of what
- * rounding all of them would. Stem: the graph's (cout, 3, k, k) becomes (cout, k, k, 3), so that a pixel's
+/* Stem: the graph's (cout, 3, k, k) becomes (cout, k, k, 3), so that a pixel's
  * colours stay together. */
 static winnow_status add_convolution(wn_c_program *e, int i, winnow_error *error)
 {
@@ -137,20 +138,17 @@ static winnow_status add_convolution(wn_c_program *e, int i, winnow_error *error
     s->pad = layer->pad_before;
     s->out = layer->out;
     s->relu6 = layer->relu6;
-    add_weights(e, s, ordered, rows, inner, layer->kernel == 1 && e->options->precision == WN_EXPORT_INT8);
+    add_weights(e, s, ordered, rows, inner, is_quantised(e, node));
     s->bias = (ptrdiff_t)add_numbers(e, node->bias, rows);
     free(ordered);
     return WINNOW_OK;
 }
 
-/* The embedding alone is quantised: a scorer's small differences would not survive it. */
 static void add_dense(wn_c_program *e, int i)
 {
     const wn_node *node = &e->graph->node[i];
     wn_c_step *s = add_step(e, "DENSE", i, node->input[0]);
-    const bool embed = e->graph->node[node->input[0]].op == WN_OP_MEAN;
-    add_weights(e, s, node->weight, (size_t)node->channels, (size_t)s->cin,
-                embed && e->options->precision == WN_EXPORT_INT8);
+    add_weights(e, s, node->weight, (size_t)node->channels, (size_t)s->cin, is_quantised(e, node));
     s->bias = (ptrdiff_t)add_numbers(e, node->bias, (size_t)node->channels);
 }
 
@@ -235,7 +233,8 @@ static winnow_status lower(wn_c_program *e, winnow_error *error)
     const size_t most = most_numbers(e);
     e->numbers = malloc(most * sizeof *e->numbers);
     e->small = malloc(most);
-    if (!e->numbers || !e->small)
+    e->by_row = malloc(most);
+    if (!e->numbers || !e->small || !e->by_row)
         return wn_fail_memory(error);
     plan_memory(e);
     winnow_status status = WINNOW_OK;
@@ -323,6 +322,7 @@ winnow_status wn_export_c(const wn_export_source *source, const wn_export_option
     if (e) {
         free(e->numbers);
         free(e->small);
+        free(e->by_row);
     }
     free(e);
     wn_graph_free(graph);

@@ -27,6 +27,7 @@ typedef struct wn_c_program {
     char name[64];  /* that the functions start with */
     float *numbers; /* all floats, one after the other */
     int8_t *small;  /* all 8-bit weights */
+    int8_t *by_row; /* those of one step, before they are turned */
     size_t number_count, small_count;
     size_t memory, sums;        /* floats of scratch; where the sums of one pixel lie in it */
     size_t place[WN_MAX_NODES]; /* of each node's output in the scratch */

@@ -5,6 +5,7 @@
 #include "graph.h"
 #include "onnx_resize.h"
 #include "onnx_writer.h"
+#include "quantise.h"
 
 #include <stdlib.h>
 
@@ -16,8 +17,11 @@ typedef struct exporter {
     const wn_graph *graph;
     wn_onnx *onnx;
     const char *value[WN_MAX_NODES]; /* name of each node's output */
-    double half[224];
-    float mean[3], deviation[3], steps[WN_CALIBRATION_KNOTS + 1], threshold;
+    int8_t *small;                   /* 8-bit weights and their scales, where they are wanted */
+    float *scale;
+    size_t smalls, scales; /* of them in use */
+    double half[224];      /* of the resize */
+    float steps[WN_CALIBRATION_KNOTS + 1], threshold;
 } exporter;
 
 /* ---- the picture ---- */
@@ -47,15 +51,11 @@ static const char *add_picture(exporter *e)
         return "input_1";
     }
     const char *bytes = add_bytes(e);
-    for (int c = 0; c < 3; c++) {
-        e->mean[c] = e->graph->mean[c];
-        e->deviation[c] = e->graph->std[c];
-    }
     wn_onnx_node(onnx, "Div", "levels", bytes, wn_onnx_float(onnx, "pixels.255", 255), NULL);
     wn_onnx_node(onnx, "Sub", "shifted", "levels",
-                 wn_onnx_constant(onnx, "pixels.mean", FLOAT, 4, colours, e->mean), NULL);
+                 wn_onnx_constant(onnx, "pixels.mean", FLOAT, 4, colours, e->graph->mean), NULL);
     return wn_onnx_node(onnx, "Div", "pixels", "shifted",
-                        wn_onnx_constant(onnx, "pixels.std", FLOAT, 4, colours, e->deviation), NULL);
+                        wn_onnx_constant(onnx, "pixels.std", FLOAT, 4, colours, e->graph->std), NULL);
 }
 
 /* ---- operations ---- */
@@ -67,13 +67,33 @@ static const char *constant(exporter *e, const wn_node *node, const char *what, 
                             data);
 }
 
+/* A node's weights as they are, or as 8 bits that the graph turns back into floats. */
+static const char *weights(exporter *e, const wn_node *node, int rank, const int64_t *shape)
+{
+    wn_onnx *onnx = e->onnx;
+    if (!e->small || !wn_node_quantised(e->graph, node))
+        return constant(e, node, "weight", rank, shape, node->weight);
+    const size_t rows = (size_t)shape[0], inner = wn_node_weights(e->graph, node) / rows;
+    int8_t *small = e->small + e->smalls;
+    float *scale = e->scale + e->scales;
+    wn_quantise(node->weight, rows, inner, small, scale);
+    e->smalls += rows * inner;
+    e->scales += rows;
+    const char *stored = wn_onnx_constant(onnx, wn_onnx_name(onnx, "%s.weight.int8", node->name),
+                                          ONNX__TENSOR_PROTO__DATA_TYPE__INT8, rank, shape, small);
+    const char *scales = constant(e, node, "weight.scale", 1, shape, scale);
+    const char *out = wn_onnx_node(onnx, "DequantizeLinear", wn_onnx_name(onnx, "%s.weight", node->name),
+                                   stored, scales, NULL);
+    wn_onnx_int(onnx, "axis", 0);
+    return out;
+}
+
 static const char *convolve(exporter *e, const wn_node *node, const char *x)
 {
     const wn_layer *layer = node->layer;
     const int64_t groups = wn_node_groups(node), before = layer->pad_before, after = layer->pad_after;
-    const char *weight =
-        constant(e, node, "weight", 4,
-                 (int64_t[]){layer->cout, layer->cin / groups, layer->kernel, layer->kernel}, node->weight);
+    const int64_t shape[] = {layer->cout, layer->cin / groups, layer->kernel, layer->kernel};
+    const char *weight = weights(e, node, 4, shape);
     const char *bias = constant(e, node, "bias", 1, (int64_t[]){layer->cout}, node->bias);
     const char *out = wn_onnx_node(e->onnx, "Conv", node->name, x, weight, bias, NULL);
     wn_onnx_ints(e->onnx, "kernel_shape", 2, (int64_t[]){layer->kernel, layer->kernel});
@@ -90,7 +110,7 @@ static const char *convolve(exporter *e, const wn_node *node, const char *x)
 static const char *dense(exporter *e, const wn_node *node, const char *x)
 {
     const int64_t shape[] = {node->channels, e->graph->node[node->input[0]].channels};
-    const char *weight = constant(e, node, "weight", 2, shape, node->weight);
+    const char *weight = weights(e, node, 2, shape);
     const char *bias = node->bias ? constant(e, node, "bias", 1, shape, node->bias) : NULL;
     wn_onnx_node(e->onnx, "Gemm", node->name, x, weight, bias, NULL);
     wn_onnx_int(e->onnx, "transB", 1);
@@ -269,22 +289,42 @@ static void build(exporter *e)
     add_metadata(e);
 }
 
+/* Room for 8-bit weights. */
+static winnow_status prepare(exporter *e, winnow_error *error)
+{
+    if (e->options->precision != WN_EXPORT_INT8)
+        return WINNOW_OK;
+    size_t channels = 0;
+    for (int i = 0; i < e->graph->count; i++)
+        channels += (size_t)e->graph->node[i].channels;
+    e->small = malloc(wn_graph_weights(e->graph));
+    e->scale = malloc(channels * sizeof *e->scale);
+    return e->small && e->scale ? WINNOW_OK : wn_fail_memory(error);
+}
+
 winnow_status wn_export_onnx(const wn_export_source *source, const wn_export_options *options,
                              const char *path, winnow_error *error)
 {
     wn_graph *graph = NULL;
     exporter *e = calloc(1, sizeof *e);
-    winnow_status status = wn_graph_create(&source->file, options->raw, &graph, error);
-    if (!status && e) {
-        *e = (exporter){
-            .source = source, .options = options, .graph = graph, .onnx = wn_onnx_create("winnow")};
-        if (e->onnx)
-            build(e);
+    winnow_status status =
+        e ? wn_graph_create(&source->file, options->raw, &graph, error) : wn_fail_memory(error);
+    if (!status) {
+        e->source = source;
+        e->options = options;
+        e->graph = graph;
+        e->onnx = wn_onnx_create("winnow");
+        status = e->onnx ? prepare(e, error) : wn_fail_memory(error);
     }
-    if (!status)
-        status = e && e->onnx ? wn_onnx_write(e->onnx, path, error) : wn_fail_memory(error);
-    if (e)
+    if (!status) {
+        build(e);
+        status = wn_onnx_write(e->onnx, path, error);
+    }
+    if (e) {
         wn_onnx_free(e->onnx);
+        free(e->small);
+        free(e->scale);
+    }
     free(e);
     wn_graph_free(graph);
     return status;
