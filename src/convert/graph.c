@@ -292,7 +292,7 @@ static int add_classes(builder *b)
         add(b, WN_OP_DENSE, "class.logits", b->feature[file->class_feature], file->class_count, 0);
     logits->weight = copied(b, file->class_weight.data, count * (size_t)file->class_weight.cols);
     logits->bias = copied(b, file->class_bias.data, count);
-    return index_of(b, add(b, WN_OP_SOFTMAX, "class.probability", index_of(b, logits), file->class_count, 0));
+    return index_of(b, add(b, WN_OP_SOFTMAX, "class.softmax", index_of(b, logits), file->class_count, 0));
 }
 
 /* ---- all of it ---- */

@@ -4,7 +4,7 @@
 
 Loads an exported Core ML model with coremltools, checks what an app sees of it, and evaluates the parsed specification on pictures of
 exactly its input size: an interpreter of its own in NumPy float64, written from the comments in Apple's .proto files. Prints one line a
-picture: similarity, p-value, is_normal. Core ML itself runs on Apple's systems alone."""
+picture: similarity, p-value, is_normal, the highest class probability or 0. Core ML itself runs on Apple's systems alone."""
 import sys
 import numpy
 import coremltools
@@ -214,7 +214,8 @@ def main():
         for output in spec.description.output:
             assert list(output.type.multiArrayType.shape) == list(value[output.name].shape), output.name
         assert abs(numpy.linalg.norm(value["embedding"]) - 1) < 1e-3
-        print("%.9g %.9g %d" % tuple(float(value[name][0]) for name in ("similarity", "p_value", "is_normal")))
+        numbers = [float(value[name][0]) for name in ("similarity", "p_value", "is_normal")]
+        print("%.9g %.9g %d %.9g" % (*numbers, value["class_probability"].max() if "class_probability" in value else 0))
 
 
 main()
