@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NEW_PARTS = 5 }; /* new photos are judged by gates without one part of them */
+enum { MOST_NAME = 200, NEW_PARTS = 5 }; /* new photos are judged by gates without one part of them */
 
 static const char *const without_abnormals = "knn:bottleneck";
 static const char *const with_abnormals = "knn:bottleneck,logistic:bottleneck";
@@ -22,9 +22,12 @@ int wn_learn_group(wn_gate_file *gate, const char *name, bool normal)
     wn_samples *memory = &gate->memory;
     if (memory->first_learned > gate->groups)
         memory->first_learned = gate->groups;
-    char own[256]; /* not the name of a source of the training, nor of normals */
+    size_t length = strnlen(name, MOST_NAME); /* whole characters of UTF-8 */
+    while (name[length] && length > 0 && ((unsigned char)name[length] & 0xc0) == 0x80)
+        length--;
+    char own[MOST_NAME + 32]; /* not the name of a source of the training, nor of normals */
     for (int i = 1;; i++) {
-        snprintf(own, sizeof own, i > 1 ? "learned: %.200s (%d)" : "learned: %.200s", name, i);
+        snprintf(own, sizeof own, i > 1 ? "learned: %.*s (%d)" : "learned: %.*s", (int)length, name, i);
         const int group = wn_gate_file_group(gate, own);
         if (group < 0 || group >= memory->first_learned)
             return group;

@@ -2,13 +2,13 @@
  * Truncated Newton (Nocedal and Wright, Numerical Optimization, 7.1): the Newton step is found by conjugate
  * gradients, which need only products of the Hessian with a vector, and shortened until the loss falls
  * enough. The loss is convex, so any start ends at the one minimum. Vectors have d + 1 entries; the last is
- * b. */
+ * b. They are float64; products with the rows, which are nearly all of the time, are float32, summed up in
+ * float64 every few rows. */
 #include "logistic.h"
+#include "vector.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct problem {
     const float *x, *sign, *weight;
@@ -16,7 +16,10 @@ typedef struct problem {
     double penalty;                                         /* 1 / strength */
     double *curvature;                                      /* [n] weight * sigma * (1 - sigma) */
     double *w, *gradient, *step, *residual, *along, *image; /* [d + 1] */
+    float *narrow, *partial;                                /* [d] a vector, and a sum of rows, in float32 */
 } problem;
+
+enum { ROWS = 32 }; /* summed in float32 */
 
 static double dot(const double *a, const double *b, int n)
 {
@@ -26,27 +29,36 @@ static double dot(const double *a, const double *b, int n)
     return sum;
 }
 
+/* Prepares margin() of w. */
+static void narrow(const problem *p, const double *w)
+{
+    for (int j = 0; j < p->d; j++)
+        p->narrow[j] = (float)w[j];
+}
+
 /* w . x[i] + b */
 static double margin(const problem *p, const double *w, int i)
 {
-    enum { LANES = 4 };
-    const float *x = p->x + (size_t)i * p->d;
-    double sum[LANES] = {0};
-    int j = 0;
-    for (; j + LANES <= p->d; j += LANES)
-        for (int lane = 0; lane < LANES; lane++)
-            sum[lane] += w[j + lane] * x[j + lane];
-    for (; j < p->d; j++)
-        sum[0] += w[j] * x[j];
-    return sum[0] + sum[1] + sum[2] + sum[3] + w[p->d];
+    return wn_dot(p->x + (size_t)i * p->d, p->narrow, p->d) + w[p->d];
 }
 
+static void flush(const problem *p, double *to)
+{
+    for (int j = 0; j < p->d; j++) {
+        to[j] += p->partial[j];
+        p->partial[j] = 0;
+    }
+}
+
+/* Adds factor * (x[i], 1); rows come in order, and reach `to` when the last has been added. */
 static void add_row(const problem *p, int i, double factor, double *to)
 {
-    const float *x = p->x + (size_t)i * p->d;
+    const float *x = p->x + (size_t)i * p->d, scale = (float)factor;
     for (int j = 0; j < p->d; j++)
-        to[j] += factor * x[j];
+        p->partial[j] += scale * x[j];
     to[p->d] += factor;
+    if (i % ROWS == ROWS - 1 || i == p->n - 1)
+        flush(p, to);
 }
 
 /* log(1 + exp(-m)) without overflow. */
@@ -58,6 +70,7 @@ static double loss_of(double m)
 static double loss(const problem *p, const double *w)
 {
     double sum = p->penalty * dot(w, w, p->d) / 2;
+    narrow(p, w);
     for (int i = 0; i < p->n; i++)
         sum += p->weight[i] * loss_of(p->sign[i] * margin(p, w, i));
     return sum;
@@ -69,6 +82,7 @@ static void differentiate(const problem *p)
     for (int j = 0; j < p->d; j++)
         p->gradient[j] = p->penalty * p->w[j];
     p->gradient[p->d] = 0;
+    narrow(p, p->w);
     for (int i = 0; i < p->n; i++) {
         double sigma = 1 / (1 + exp(p->sign[i] * margin(p, p->w, i))); /* of being wrong */
         p->curvature[i] = p->weight[i] * sigma * (1 - sigma);
@@ -82,6 +96,7 @@ static void multiply(const problem *p)
     for (int j = 0; j < p->d; j++)
         p->image[j] = p->penalty * p->along[j];
     p->image[p->d] = 0;
+    narrow(p, p->along);
     for (int i = 0; i < p->n; i++)
         add_row(p, i, p->curvature[i] * margin(p, p->along, i), p->image);
 }
@@ -132,21 +147,27 @@ winnow_status wn_logistic_fit(const float *x, const float *sign, const float *we
 {
     size_t size = (size_t)d + 1;
     double *block = calloc(6 * size + (size_t)n, sizeof *block);
-    if (!block)
+    float *floats = calloc(2 * size, sizeof *floats);
+    if (!block || !floats) {
+        free(block);
+        free(floats);
         return wn_fail_memory(error);
-    problem p = {x,
-                 sign,
-                 weight,
-                 n,
-                 d,
-                 1 / strength,
-                 block + 6 * size,
-                 block,
-                 block + size,
-                 block + 2 * size,
-                 block + 3 * size,
-                 block + 4 * size,
-                 block + 5 * size};
+    }
+    const problem p = {.x = x,
+                       .sign = sign,
+                       .weight = weight,
+                       .n = n,
+                       .d = d,
+                       .penalty = 1 / strength,
+                       .w = block,
+                       .gradient = block + size,
+                       .step = block + 2 * size,
+                       .residual = block + 3 * size,
+                       .along = block + 4 * size,
+                       .image = block + 5 * size,
+                       .curvature = block + 6 * size,
+                       .narrow = floats,
+                       .partial = floats + size};
     double first = 0;
     for (int round = 0; round < 100; round++) {
         differentiate(&p);
@@ -161,5 +182,6 @@ winnow_status wn_logistic_fit(const float *x, const float *sign, const float *we
     for (int j = 0; j < d; j++)
         w[j] = (float)p.w[j];
     free(block);
+    free(floats);
     return WINNOW_OK;
 }
