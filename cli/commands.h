@@ -8,6 +8,7 @@
 
 /* clang-format off */
 #define COMMANDS(X) \
+    X(audit, "look for photos that would spoil a training") \
     X(train, "learn from photos, and write a gate") \
     X(eval, "measure a gate on photos that it never saw") \
     X(check, "judge photos") \

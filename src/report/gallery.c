@@ -3,7 +3,7 @@
 #include "sections.h"
 
 #include "../codec/codec.h"
-#include "../runtime/preprocess.h"
+#include "../runtime/resample.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,7 +23,8 @@ void section_thumbnail(text *out, const char *path)
         height = (int)lround(height * scale);
     }
     uint8_t *small = malloc((size_t)width * (size_t)height * 3);
-    void *scratch = malloc(wn_resize_scratch(picture.width, picture.height, width, height));
+    void *scratch =
+        aligned_alloc(64, (wn_resize_scratch(picture.width, picture.height, width, height) + 63) / 64 * 64);
     void *jpeg = NULL;
     size_t size = 0;
     if (small && scratch) {

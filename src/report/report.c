@@ -82,17 +82,22 @@ static void verdict(text *out, const report_page *report, const group_tally *gro
     text_add(out, "</p>");
 }
 
-static void head(text *out, const report_page *report, const group_tally *group, size_t count)
+void section_page_begin(text *out, const char *title)
 {
     text_add(out, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
                   "<meta name=\"color-scheme\" content=\"light dark\"><title>");
-    text_escape(out, report->title);
+    text_escape(out, title);
     text_add(out, " - winnow report</title><style>");
     text_add(out, report_css);
     text_add(out, "</style></head><body><main><h1>");
-    text_escape(out, report->title);
+    text_escape(out, title);
     text_add(out, "</h1>");
+}
+
+static void head(text *out, const report_page *report, const group_tally *group, size_t count)
+{
+    section_page_begin(out, report->title);
     verdict(out, report, group, count);
     text_add(out, "<div class=\"cards\">");
     card(out, "AUROC", "%.4f", report->auroc, "1 is perfect, 0.5 is chance");

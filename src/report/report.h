@@ -65,4 +65,21 @@ typedef struct report_page {
  * cannot be read any more is shown by its name alone. */
 winnow_status report_write(const report_page *report, const char *path, winnow_error *error);
 
+/* ---- the page of an audit ---- */
+
+typedef struct report_audit_item {
+    const char *path, *other; /* other: the photo that it is a copy of, or NULL */
+    const char *note;
+} report_audit_item;
+
+typedef struct report_audit_kind {
+    const char *title;
+    const report_audit_item *item;
+    size_t count;
+} report_audit_kind;
+
+/* folder: lines about the folders, the last NULL. As report_write. */
+winnow_status report_audit_write(const char *title, const char *const *folder, const report_audit_kind *kind,
+                                 size_t kinds, const char *path, winnow_error *error);
+
 #endif

@@ -6,6 +6,9 @@
 #include "report.h"
 #include "text.h"
 
+/* From the doctype to the title; the page ends with </main></body></html>. */
+void section_page_begin(text *out, const char *title);
+
 /* What became of the photos of one folder and label. */
 typedef struct group_tally {
     const char *name;

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "audit.h"
+#include "output.h"
+
+#include "../src/report/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SHOWN = 10 /* of each kind, in the table; JSON and the page have all, or more */ };
+
+static const char *const keys[AUDIT_KINDS] = {"unreadable", "copy",    "near_copy", "mislabelled",
+                                              "odd",        "blurred", "dark",      "tiny"};
+static const char *const titles[AUDIT_KINDS] = {
+    "cannot be read", "copies", "near copies", "likely mislabelled", "odd", "blurred", "dark", "tiny"};
+
+static size_t count_kind(const audit_result *result, audit_kind kind)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < result->findings; i++)
+        count += result->finding[i].kind == kind;
+    return count;
+}
+
+/* Photos of a source. */
+static size_t count_group(const wn_dataset *set, size_t group)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < set->count; i++)
+        count += set->photo[i].group == (int)group;
+    return count;
+}
+
+static size_t all_photos(const audit_result *result)
+{
+    size_t all = 0;
+    for (size_t f = 0; f < result->folders; f++)
+        all += result->set[f]->count;
+    return all;
+}
+
+/* ---- text ---- */
+
+static void print_folder(const audit_result *result, size_t folder)
+{
+    const wn_dataset *set = result->set[folder];
+    printf("%-40s %6zu photos (%.0f%%) of %zu source%s", result->folder[folder], set->count,
+           100.0 * (double)set->count / (double)all_photos(result), set->group.count,
+           set->group.count == 1 ? "" : "s");
+    if (set->group.count < 3)
+        fputs(": too few to leave one out, so a gate's promise would hold for these alone", stdout);
+    putchar('\n');
+    for (size_t g = 0; g < set->group.count && g < SHOWN; g++)
+        printf("  %-38s %6zu\n", set->group.name[g], count_group(set, g));
+    if (set->group.count > SHOWN)
+        printf("  ... and %zu more\n", set->group.count - SHOWN);
+}
+
+void audit_print(const audit_result *result)
+{
+    for (size_t f = 0; f < result->folders; f++)
+        print_folder(result, f);
+    for (int kind = 0; kind < AUDIT_KINDS; kind++) {
+        const size_t count = count_kind(result, (audit_kind)kind);
+        size_t shown = 0;
+        if (!result->compared && (kind == AUDIT_MISLABELLED || kind == AUDIT_ODD))
+            continue;
+        printf("\n%s%s%s: %zu\n", output_paint(COLOUR_BOLD), titles[kind], output_paint(COLOUR_OFF), count);
+        for (size_t i = 0; i < result->findings; i++)
+            if (result->finding[i].kind == (audit_kind)kind && shown++ < SHOWN)
+                printf("  %s\t%s\n", result->file[result->finding[i].photo].path, result->finding[i].note);
+        if (count > SHOWN)
+            printf("  ... and %zu more (--json or --report lists them)\n", count - SHOWN);
+    }
+}
+
+/* ---- JSON ---- */
+
+static json_t *folder_json(const audit_result *result, size_t folder)
+{
+    const wn_dataset *set = result->set[folder];
+    json_t *groups = json_array();
+    for (size_t g = 0; g < set->group.count; g++)
+        json_array_append_new(groups, json_pack("{s:s, s:I}", "name", set->group.name[g], "count",
+                                                (json_int_t)count_group(set, g)));
+    return json_pack("{s:s, s:I, s:I, s:o}", "name", result->folder[folder], "count", (json_int_t)set->count,
+                     "copies", (json_int_t)set->copies, "groups", groups);
+}
+
+int audit_json(const audit_result *result)
+{
+    json_t *folders = json_array(), *findings = json_array(), *counts = json_object();
+    for (size_t f = 0; f < result->folders; f++)
+        json_array_append_new(folders, folder_json(result, f));
+    for (int kind = 0; kind < AUDIT_KINDS; kind++)
+        json_object_set_new(counts, keys[kind],
+                            json_integer((json_int_t)count_kind(result, (audit_kind)kind)));
+    for (size_t i = 0; i < result->findings; i++) {
+        const audit_finding *f = &result->finding[i];
+        json_array_append_new(findings, json_pack("{s:s, s:s, s:s?, s:s}", "kind", keys[f->kind], "path",
+                                                  result->file[f->photo].path, "other",
+                                                  f->other == f->photo ? NULL : result->file[f->other].path,
+                                                  "note", f->note));
+    }
+    return output_json(json_pack("{s:I, s:b, s:o, s:o, s:o}", "photos", (json_int_t)result->count, "compared",
+                                 result->compared, "folders", folders, "counts", counts, "findings",
+                                 findings));
+}
+
+/* ---- the page ---- */
+
+winnow_status audit_report(const audit_result *result, const char *path, winnow_error *error)
+{
+    report_audit_item *item = calloc(result->findings + 1, sizeof *item);
+    report_audit_kind kind[AUDIT_KINDS];
+    char name[64], (*line)[512] = calloc(result->folders, sizeof *line);
+    const char **lines = calloc(result->folders + 1, sizeof *lines);
+    winnow_status status = item && line && lines ? WINNOW_OK : wn_fail_memory(error);
+    for (size_t f = 0; f < result->folders && !status; f++) {
+        snprintf(line[f], sizeof line[f], "%.400s: %zu photos of %zu source%s", result->folder[f],
+                 result->set[f]->count, result->set[f]->group.count,
+                 result->set[f]->group.count == 1 ? "" : "s");
+        lines[f] = line[f];
+    }
+    for (size_t i = 0, k = 0; k < AUDIT_KINDS && !status; k++) {
+        kind[k] = (report_audit_kind){titles[k], item + i, 0};
+        for (; i < result->findings && result->finding[i].kind == (audit_kind)k; i++, kind[k].count++) {
+            const audit_finding *f = &result->finding[i];
+            item[i] = (report_audit_item){result->file[f->photo].path,
+                                          f->other == f->photo ? NULL : result->file[f->other].path, f->note};
+        }
+    }
+    snprintf(name, sizeof name, "Audit of %zu photos", result->count);
+    if (!status)
+        status = report_audit_write(name, lines, kind, AUDIT_KINDS, path, error);
+    free(item);
+    free(line);
+    free(lines);
+    return status;
+}

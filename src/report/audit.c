@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The page of an audit: what was found, kind by kind, as thumbnails. */
+#include "sections.h"
+
+#include "../runtime/error.h"
+#include "../runtime/file.h"
+
+#include <string.h>
+
+enum { SHOWN = 48 };
+
+static void show_item(text *out, const report_audit_item *item)
+{
+    const char *slash = strrchr(item->path, '/');
+    text_add(out, "<li title=\"");
+    text_escape(out, item->path);
+    text_add(out, "\">");
+    section_thumbnail(out, item->path);
+    if (item->other)
+        section_thumbnail(out, item->other);
+    text_escape(out, slash ? slash + 1 : item->path);
+    text_add(out, "<span class=\"name\">");
+    text_escape(out, item->note);
+    text_add(out, "</span></li>");
+}
+
+static void show_kind(text *out, const report_audit_kind *kind)
+{
+    text_format(out, "<h2>%s (%zu)</h2>", kind->title, kind->count);
+    text_add(out, kind->count ? "<ul class=\"gallery\">" : "<p class=\"soft\">None.</p>");
+    for (size_t i = 0; i < kind->count && i < SHOWN; i++)
+        show_item(out, &kind->item[i]);
+    if (kind->count)
+        text_add(out, "</ul>");
+    if (kind->count > SHOWN)
+        text_format(out, "<p class=\"soft\">The first %d of %zu.</p>", SHOWN, kind->count);
+}
+
+winnow_status report_audit_write(const char *title, const char *const *folder, const report_audit_kind *kind,
+                                 size_t kinds, const char *path, winnow_error *error)
+{
+    text out = {0};
+    section_page_begin(&out, title);
+    text_add(&out, "<ul>");
+    for (; *folder; folder++) {
+        text_add(&out, "<li>");
+        text_escape(&out, *folder);
+        text_add(&out, "</li>");
+    }
+    text_add(&out, "</ul><p class=\"soft\">Nothing was changed: look, and move or remove what is wrong.</p>");
+    for (size_t k = 0; k < kinds; k++)
+        show_kind(&out, &kind[k]);
+    text_add(&out, "</main></body></html>\n");
+    winnow_status status =
+        out.failed ? wn_fail_memory(error) : wn_write_file_atomic(path, out.data, out.length, error);
+    text_free(&out);
+    return status;
+}
