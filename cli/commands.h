@@ -18,6 +18,7 @@
     X(export, "write a gate as a file for another runtime") \
     X(verify, "compare an exported file with its gate on photos") \
     X(bench, "measure how fast a gate is here") \
+    X(serve, "serve the camera page for browsers") \
     X(synth, "draw the built-in pictures, or show what augmentation does to photos") \
     X(import, "turn pretrained weights (PyTorch, safetensors) into a backbone") \
     X(backbone, "list, fetch or find the backbone that training starts from") \

@@ -37,6 +37,7 @@ need jansson.pc libjansson-dev jansson
 need libmd.pc libmd-dev libmd
 need libxxhash.pc libxxhash-dev xxhash
 need cairo.pc libcairo2-dev cairo
+need libmicrohttpd.pc libmicrohttpd-dev libmicrohttpd
 need libprotobuf-c.pc libprotobuf-c-dev protobuf-c
 need protoc-c protobuf-c-compiler protobuf-c
 need cmocka.pc libcmocka-dev cmocka

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What JavaScript calls: the public API of winnow.h by numbers and pointers alone, so that no layout of a struct
- * is known on the other side. A function that fails returns 0 or a negative status; wg_error() tells why. */
+ * What JavaScript calls: the public API of winnow.h by numbers and pointers alone, so that no layout of a
+ * struct is known on the other side. A function that fails returns 0 or a negative status; wg_error() tells
+ * why. */
 #include "runtime/preprocess.h"
 #include "winnow.h"
 
@@ -105,12 +106,13 @@ EXPORT(wg_session_free) void wg_session_free(winnow_session *session)
 static winnow_image image_of(const uint8_t *pixels, int width, int height, int format, int orientation)
 {
     static const int bytes[] = {3, 3, 4, 4, 1, 1, 1};
-    winnow_image image = {.plane = {pixels},
-                          .stride = {(ptrdiff_t)width * (format >= 0 && format <= WINNOW_I420 ? bytes[format] : 0)},
-                          .width = width,
-                          .height = height,
-                          .format = (winnow_pixel_format)format,
-                          .orientation = orientation};
+    winnow_image image = {
+        .plane = {pixels},
+        .stride = {(ptrdiff_t)width * (format >= 0 && format <= WINNOW_I420 ? bytes[format] : 0)},
+        .width = width,
+        .height = height,
+        .format = (winnow_pixel_format)format,
+        .orientation = orientation};
     const ptrdiff_t half = (width + 1) / 2, luma = (ptrdiff_t)width * height;
     if (format == WINNOW_NV12) {
         image.plane[1] = pixels + luma;
@@ -132,8 +134,9 @@ static void tell(const winnow_result *r)
     result[RESULT_PROBABILITY] = (double)r->class_probability;
 }
 
-EXPORT(wg_score) int wg_score(winnow_session *session, const uint8_t *pixels, int width, int height, int format,
-                              int orientation)
+EXPORT(wg_score)
+int wg_score(winnow_session *session, const uint8_t *pixels, int width, int height, int format,
+             int orientation)
 {
     const winnow_image image = image_of(pixels, width, height, format, orientation);
     winnow_result r;
@@ -143,24 +146,27 @@ EXPORT(wg_score) int wg_score(winnow_session *session, const uint8_t *pixels, in
     return 1;
 }
 
-EXPORT(wg_embed) int wg_embed(winnow_session *session, const uint8_t *pixels, int width, int height, int format,
-                              int orientation, float *embedding)
+EXPORT(wg_embed)
+int wg_embed(winnow_session *session, const uint8_t *pixels, int width, int height, int format,
+             int orientation, float *embedding)
 {
     const winnow_image image = image_of(pixels, width, height, format, orientation);
     return winnow_embed(session, &image, embedding, &error) ? -(int)error.code : 1;
 }
 
-/* rgb[size * size * 3]: the square that the network sees, before normalisation. For the tests, which hold every
- * build to the same bytes. */
-EXPORT(wg_square) int wg_square(const uint8_t *pixels, int width, int height, int format, int orientation, int size,
-                                int crop, uint8_t *rgb)
+/* rgb[size * size * 3]: the square that the network sees, before normalisation. For the tests, which hold
+ * every build to the same bytes. */
+EXPORT(wg_square)
+int wg_square(const uint8_t *pixels, int width, int height, int format, int orientation, int size, int crop,
+              uint8_t *rgb)
 {
     const wn_preprocess preprocess = {.size = size, .fit = crop ? WN_FIT_CROP : WN_FIT_STRETCH};
     const winnow_image image = image_of(pixels, width, height, format, orientation);
     const size_t bytes = wn_preprocess_scratch(&preprocess, width, height);
     void *scratch = malloc(bytes ? bytes : 1);
-    const winnow_status status =
-        scratch ? wn_preprocess_bytes(&preprocess, &image, rgb, scratch, bytes, &error) : wn_fail_memory(&error);
+    const winnow_status status = scratch
+                                     ? wn_preprocess_bytes(&preprocess, &image, rgb, scratch, bytes, &error)
+                                     : wn_fail_memory(&error);
     free(scratch);
     return status ? -(int)status : 1;
 }
@@ -175,8 +181,9 @@ EXPORT(wg_stream) winnow_stream *wg_stream(void)
     return stream;
 }
 
-EXPORT(wg_stream_update) int wg_stream_update(winnow_stream *stream, int verdict, double p_value, double similarity,
-                                              int class_index, double probability, double seconds)
+EXPORT(wg_stream_update)
+int wg_stream_update(winnow_stream *stream, int verdict, double p_value, double similarity, int class_index,
+                     double probability, double seconds)
 {
     const winnow_result frame = {.verdict = (winnow_verdict)verdict,
                                  .p_value = (float)p_value,
@@ -203,7 +210,8 @@ EXPORT(wg_learner_free) void wg_learner_free(winnow_learner *learner)
     winnow_learner_free(learner);
 }
 
-EXPORT(wg_learner_promise) int wg_learner_promise(winnow_learner *learner, double false_reject, double confidence)
+EXPORT(wg_learner_promise)
+int wg_learner_promise(winnow_learner *learner, double false_reject, double confidence)
 {
     return winnow_learner_promise(learner, false_reject, confidence, &error) ? -(int)error.code : 1;
 }
@@ -213,8 +221,9 @@ EXPORT(wg_learner_source) int wg_learner_source(winnow_learner *learner, const c
     return winnow_learner_source(learner, name, &error) ? -(int)error.code : 1;
 }
 
-EXPORT(wg_learner_add) int wg_learner_add(winnow_learner *learner, const uint8_t *pixels, int width, int height,
-                                          int format, int orientation, int label)
+EXPORT(wg_learner_add)
+int wg_learner_add(winnow_learner *learner, const uint8_t *pixels, int width, int height, int format,
+                   int orientation, int label)
 {
     const winnow_image image = image_of(pixels, width, height, format, orientation);
     return winnow_learner_add(learner, &image, (winnow_label)label, &error) ? -(int)error.code : 1;

@@ -19,7 +19,8 @@ winnow_status wn_write_file_atomic(const char *path, const void *bytes, size_t s
     return none(path, error);
 }
 
-winnow_status wn_write_pieces_atomic(const char *path, const wn_piece *pieces, size_t count, winnow_error *error)
+winnow_status wn_write_pieces_atomic(const char *path, const wn_piece *pieces, size_t count,
+                                     winnow_error *error)
 {
     (void)pieces, (void)count;
     return none(path, error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * usage: native GATE   The bridge compiled for this machine: reads "width height format orientation" lines, each
- * followed by that many raw bytes, from stdin; prints a line of JSON each: what the browser must get too. */
+ * usage: native GATE   The bridge compiled for this machine: reads "width height format orientation" lines,
+ * each followed by that many raw bytes, from stdin; prints a line of JSON each: what the browser must get
+ * too. */
 #include "../src/bridge.c"
 
 #include <inttypes.h>
@@ -20,7 +21,8 @@ int main(int argc, char **argv)
 {
     winnow_gate *gate;
     winnow_session *session;
-    if (argc != 2 || winnow_gate_open(argv[1], &gate, &error) || winnow_session_create(gate, &session, &error)) {
+    if (argc != 2 || winnow_gate_open(argv[1], &gate, &error) ||
+        winnow_session_create(gate, &session, &error)) {
         fprintf(stderr, "native: %s\n", argc == 2 ? error.message : "usage: native GATE");
         return 2;
     }
@@ -28,7 +30,8 @@ int main(int argc, char **argv)
     while (scanf("%d %d %d %d", &width, &height, &format, &orientation) == 4 && getchar() == '\n') {
         const size_t size = (size_t)width * (size_t)height * bytes_times_two[format] / 2;
         uint8_t *pixels = malloc(size), square[2][128 * 128 * 3];
-        if (!pixels || fread(pixels, 1, size, stdin) != size || wg_score(session, pixels, width, height, format, orientation) < 0)
+        if (!pixels || fread(pixels, 1, size, stdin) != size ||
+            wg_score(session, pixels, width, height, format, orientation) < 0)
             return 3;
         printf("{\"verdict\":%g,\"pValue\":%.9g,\"similarity\":%.9g", result[0], result[1], result[2]);
         for (int crop = 0; crop < 2; crop++) {

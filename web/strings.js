@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every word that the page says. A gate may bring its own advice in its metadata: winnow.advice.
+const en = {
+  normal: 'Good', unsure: 'Unsure', abnormal: 'Not it', none: 'No gate',
+  adviceNormal: 'Take the picture', adviceUnsure: 'Closer, steadier, more light', adviceAbnormal: 'Point the camera at the crop',
+  similarity: 'similarity', pvalue: 'p-value', speed: 'speed',
+  open: 'Open', turn: 'Turn', shoot: 'Take a picture', teach: 'Teach',
+  teachHelp: 'Hold a button while the camera looks around.',
+  is: 'This is it', isnot: 'This is not', save: 'Save the gate', forget: 'Start again',
+  send: 'Send to the diagnosis', share: 'Share', back: 'Back', again: 'Try again', dropped: 'Photos',
+  sent: 'Sent.', refused: 'Only an accepted picture can be sent.',
+  loading: 'Loading…', learning: 'Learning…',
+  noGate: 'There is no gate here yet. Open a gate file (.safetensors), or a backbone to teach one.',
+  noCamera: 'No camera was found. Photos can be opened or dropped here instead.',
+  denied: 'The camera is not allowed. Allow it in the browser\'s settings of this page, or open photos instead.',
+  insecure: 'Browsers give the camera to https pages only. Photos can be opened or dropped here.',
+  noWasm: 'This browser cannot run WebAssembly. A current Safari, Chrome, Edge or Firefox can.',
+  broken: 'This file is not a gate: ', counts: (n, a) => `${n} of it, ${a} not`,
+  promise: (share) => `turns away at most ${share} of the right pictures`,
+};
+const ja = {
+  normal: '合格', unsure: '不明', abnormal: '対象外', none: 'ゲートなし',
+  adviceNormal: '撮影できます', adviceUnsure: '近づいて、動かさず、明るい所で', adviceAbnormal: 'カメラを作物に向けてください',
+  similarity: '類似度', pvalue: 'p値', speed: '速度',
+  open: '開く', turn: '切替', shoot: '撮影する', teach: '教える',
+  teachHelp: 'ボタンを押したまま、カメラを動かしてください。',
+  is: 'これです', isnot: 'ちがいます', save: 'ゲートを保存', forget: 'やり直す',
+  send: '診断へ送る', share: '共有', back: '戻る', again: '再試行', dropped: '写真',
+  sent: '送信しました。', refused: '合格した写真だけを送信できます。',
+  loading: '読み込み中…', learning: '学習中…',
+  noGate: 'ゲートがありません。ゲートのファイル(.safetensors)、または教えるためのバックボーンを開いてください。',
+  noCamera: 'カメラが見つかりません。写真を開くか、ここにドロップしてください。',
+  denied: 'カメラが許可されていません。ブラウザの設定で許可するか、写真を開いてください。',
+  insecure: 'カメラは https のページでのみ使えます。写真を開くか、ドロップしてください。',
+  noWasm: 'このブラウザは WebAssembly に対応していません。新しい Safari、Chrome、Edge、Firefox をお使いください。',
+  broken: 'ゲートのファイルではありません: ', counts: (n, a) => `対象 ${n} 枚、対象外 ${a} 枚`,
+  promise: (share) => `正しい写真のうち退けるのは最大 ${share}`,
+};
+export const languages = { en, ja };
+let chosen = languages[localStorage.getItem('language')] ? localStorage.getItem('language') : navigator.language.startsWith('ja') ? 'ja' : 'en';
+
+export const t = (key, ...values) => {
+  const text = languages[chosen][key];
+  return typeof text === 'function' ? text(...values) : text;
+};
+export const language = () => chosen;
+
+export function speak(next = chosen) {
+  chosen = next;
+  localStorage.setItem('language', next);
+  document.documentElement.lang = next;
+  for (const e of document.querySelectorAll('[data-text]')) e.textContent = t(e.dataset.text);
+  for (const e of document.querySelectorAll('[data-label]')) e.setAttribute('aria-label', t(e.dataset.label));
+  const other = document.getElementById('language');
+  other.lang = next === 'ja' ? 'en' : 'ja';
+  other.textContent = next === 'ja' ? 'English' : '日本語';
+}
