@@ -7,7 +7,7 @@ JOBS   ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 # make test WERROR=true turns warnings into errors, as CI does.
 WERROR ?= false
 
-.PHONY: help build setup demo backbone browser test test-long bench install clean format
+.PHONY: help build setup demo backbone web browser test test-long bench install clean format
 
 build: setup ## build the program (build/winnow) and the library
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix=$(PREFIX) -Dwerror=$(WERROR) >/dev/null
@@ -22,6 +22,9 @@ demo: build ## the whole job on built-in pictures, in about two minutes
 
 backbone: build ## fetch a pretrained backbone, so that gates are good from the first photo
 	@$(BUILD)/winnow backbone get
+
+web: build ## compile the runtime for the browser; then: build/winnow serve --gate GATE
+	@tools/wasm.sh
 
 browser: ## put a browser here, for the tests that look at pages (apt-get, npm)
 	@tools/browser.sh $(BUILD)/browser

@@ -31,3 +31,4 @@ run "$winnow" eval "$work/blades.safetensors" --normal "$work/pictures/test/norm
 first() { find "$work/pictures/test/$1" -name '*.jpg' | sort | head -n 1; }
 run "$winnow" check "$work/blades.safetensors" "$(first normal)" "$(first lookalike)" "$(first other)" || [ $? = 1 ]
 printf '\nThe report: %s\n' "$work/blades.html"
+printf 'With a camera, in a browser: make web && %s serve --gate %s\n' "$winnow" "$work/blades.safetensors"

@@ -41,7 +41,11 @@ need libmicrohttpd.pc libmicrohttpd-dev libmicrohttpd
 need libprotobuf-c.pc libprotobuf-c-dev protobuf-c
 need protoc-c protobuf-c-compiler protobuf-c
 need cmocka.pc libcmocka-dev cmocka
-[ "${1:-}" != long ] || need clang clang llvm
+if [ "${1:-}" = long ]; then
+    need clang clang llvm
+    need wasm-ld "lld wasi-libc libclang-rt-dev-wasm32" "lld wasi-libc"
+    need node "nodejs npm" node
+fi
 
 [ -n "$missing" ] || exit 0
 as_root=

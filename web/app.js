@@ -149,7 +149,7 @@ function lookAt(blob, result) {
   URL.revokeObjectURL($('shot').src);
   $('shot').src = URL.createObjectURL(blob);
   $('photo').dataset.verdict = result.verdict;
-  $('photo-verdict').textContent = `${t(result.verdict)} — ${advice(result)}`;
+  $('photo-verdict').textContent = result.verdict === 'normal' && !result.class ? t('accepted') : `${t(result.verdict)} — ${advice(result)}`;
   $('photo-detail').textContent = `${t('similarity')} ${result.similarity.toFixed(2)} · ${t('pvalue')} ${result.pValue.toFixed(3)} · ${t('promise', percent(gate.falseReject))}`;
   $('send').disabled = result.verdict !== 'normal';
   $('send').title = $('send').disabled ? t('refused') : '';
