@@ -74,8 +74,9 @@ static const option_row rows[] = {
      "the subfolders of --normal are classes (diseases, parts, kinds): learn to tell them apart as well",
      &given.classes},
     {"scorer", 0, OPTION_TEXT, "NAME",
-     "auto, cosine, prototypes, knn, mahalanobis, relative, discriminant, arcface, or a combination "
-     "(docs/scorers.md)",
+     "auto, cosine, prototypes, knn, knn_difference, mahalanobis, relative, discriminant, logistic, arcface, "
+     "or a "
+     "combination (docs/scorers.md)",
      &given.scorer},
     {"backbone", 0, OPTION_TEXT, "FILE",
      "start from these weights; `none` starts from random ones; else that of `make backbone`, where there is "
