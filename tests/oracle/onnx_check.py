@@ -3,7 +3,7 @@
 """usage: onnx_check.py NAME
 
 Checks NAME.onnx, NAME.exact.onnx and NAME.raw.onnx beside NAME.safetensors: ONNX's checker, the interface, batches, the threshold as an
-input, and that the embedding model gives what the gate's embedding is made of."""
+input, the resize inside, and that the embedding model gives what the gate's embedding is made of."""
 import json, sys
 import numpy, onnx, onnxruntime
 
@@ -45,6 +45,32 @@ for given in (threshold, numpy.nextafter(threshold, numpy.float32(numpy.inf))):
 _, exact = load(".exact.onnx")
 for a, b in zip(together[:1], exact.run(["embedding"], {"image": images})):
     assert numpy.allclose(a, b, atol=1e-6)  # the resize leaves pictures of the right size alone
+
+def triangle(length, begin, kept):
+    """(side, length): the integer weights of docs/format.md, in units of 2^-22."""
+    weights = numpy.zeros((side, length), numpy.int64)
+    scale = kept / side
+    support = max(scale, 1.0)
+    for i in range(side):
+        centre = begin + (i + 0.5) * scale
+        first, end = max(0, int(centre - support + 0.5)), min(length, int(centre + support + 0.5))
+        heights = [max(0.0, 1 - abs((p - centre + 0.5) * (1 / support))) for p in range(first, end)]
+        for p, height in zip(range(first, end), heights):
+            weights[i, p] = int(0.5 + height / sum(heights) * (1 << 22))
+    return weights
+
+
+# The resize inside the graph, byte by byte.
+if metadata["winnow.resample"] == "triangle":
+    model.graph.output.append(onnx.helper.make_tensor_value_info("resized", onnx.TensorProto.FLOAT, None))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    for height, width in ((97, 301), (640, 480), (50, 60)):
+        image = random.integers(0, 256, (height, width, 3), numpy.uint8)
+        kept = min(height, width)
+        spans = ((width - kept) // 2, kept, (height - kept) // 2, kept) if metadata["winnow.fit"] == "crop" else (0, width, 0, height)
+        narrow = (numpy.einsum("xw,hwc->hxc", triangle(width, *spans[:2]), image.astype(numpy.int64)) + (1 << 21)) >> 22
+        bytes_ = (numpy.einsum("yh,hxc->yxc", triangle(height, *spans[2:]), narrow) + (1 << 21)) >> 22
+        assert numpy.array_equal(session.run(["resized"], {"image": image[None]})[0][0].transpose(1, 2, 0), bytes_)
 
 _, raw = load(".raw.onnx")
 mean, std = (numpy.array(metadata[key].split(), numpy.float32) for key in ("winnow.mean", "winnow.std"))
