@@ -4,16 +4,16 @@
 
     python3 tests/oracle/plan.py > tests/golden/plan.h
 
-MobileNetV2 is torchvision's own module. EfficientNet-Lite0, which torchvision lacks, is written out below from
-its paper's code (TensorFlow's SAME padding). Needs torchvision (Debian: python3-torchvision 0.14.1).
+MobileNetV2 is torchvision's own module; EfficientNet-Lite0 is efficientnet_lite0.py's. Needs torchvision (Debian: python3-torchvision 0.14.1).
 """
 import math
 
 import numpy as np
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 import torchvision
+
+from efficientnet_lite0 import efficientnet_lite0
 
 EMBEDDING = 24
 
@@ -42,46 +42,6 @@ def fill(model):
             u = u / 4
         tensor.copy_(torch.from_numpy(u.astype(np.float32).astype(np.float64)).reshape(tensor.shape))
         stream += 1
-
-
-class SameConv(nn.Conv2d):
-    def forward(self, x):
-        pads = []
-        for size in (x.shape[3], x.shape[2]):
-            k, s = self.kernel_size[0], self.stride[0]
-            total = max((math.ceil(size / s) - 1) * s + k - size, 0)
-            pads += [total // 2, total - total // 2]
-        return F.conv2d(F.pad(x, pads), self.weight, None, self.stride, 0, 1, self.groups)
-
-
-def conv_norm(cin, cout, kernel=1, stride=1, groups=1):
-    return SameConv(cin, cout, kernel, stride, groups=groups, bias=False), nn.BatchNorm2d(cout, eps=1e-3)
-
-
-class Block(nn.Module):
-    def __init__(self, cin, cout, kernel, stride, expansion):
-        super().__init__()
-        hidden = cin * expansion
-        layers = []
-        if expansion != 1:
-            layers += [*conv_norm(cin, hidden), nn.ReLU6()]
-        layers += [*conv_norm(hidden, hidden, kernel, stride, hidden), nn.ReLU6(), *conv_norm(hidden, cout)]
-        self.conv = nn.Sequential(*layers)
-        self.residual = stride == 1 and cin == cout
-
-    def forward(self, x):
-        return x + self.conv(x) if self.residual else self.conv(x)
-
-
-def efficientnet_lite0():
-    blocks = [nn.Sequential(*conv_norm(3, 32, 3, 2), nn.ReLU6())]
-    cin = 32
-    for k, n, s, e, c in ((3, 1, 1, 1, 16), (3, 2, 2, 6, 24), (5, 2, 2, 6, 40), (3, 3, 2, 6, 80), (5, 3, 1, 6, 112),
-                          (5, 4, 2, 6, 192), (3, 1, 1, 6, 320)):
-        for i in range(n):
-            blocks.append(Block(cin, c, k, s if i == 0 else 1, e))
-            cin = c
-    return nn.Sequential(*blocks, nn.Sequential(*conv_norm(cin, 1280), nn.ReLU6()))
 
 
 def floats(name, values):
