@@ -20,7 +20,7 @@
     X(bench, "measure how fast a gate is here") \
     X(serve, "serve the camera page for browsers") \
     X(synth, "draw the built-in pictures, or show what augmentation does to photos") \
-    X(import, "turn pretrained weights (PyTorch, safetensors) into a backbone") \
+    X(import, "turn pretrained weights (PyTorch, safetensors, ONNX) into a backbone") \
     X(backbone, "list, fetch or find the backbone that training starts from") \
     X(help, "say what a command does, and its options")
 /* clang-format on */

@@ -30,7 +30,8 @@ static const option_row rows[] = {
 static const options_usage usage = {
     "FILE -o BACKBONE.safetensors",
     "Turns pretrained weights into a backbone for `winnow train --backbone`. Reads what torch.save writes (a "
-    "state_dict, or a checkpoint that holds one; nothing in it is ever run) and safetensors. The "
+    "state_dict, or a checkpoint that holds one; nothing in it is ever run), safetensors, and ONNX, where "
+    "the graph is matched and names do not matter. The "
     "network and its width follow from the tensors: MobileNetV2 with torchvision's names, whatever prefix "
     "they have, "
     "or EfficientNet-Lite0 with efficientnet_pytorch's.\n"
@@ -89,6 +90,9 @@ static int print(const wn_import_result *result)
     printf("input       %s, mean %g %g %g, std %g %g %g (%s)\n", input->bgr ? "BGR" : "RGB",
            (double)input->mean[0], (double)input->mean[1], (double)input->mean[2], (double)input->std[0],
            (double)input->std[1], (double)input->std[2], input->origin);
+    if (result->folded)
+        printf("norms       folded: good for a frozen backbone; training every layer needs a file that has "
+               "them\n");
     printf("sha256      %s\n", result->sha256);
     printf("written to  %s\n", output);
     return STATUS_DONE;

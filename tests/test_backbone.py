@@ -140,7 +140,7 @@ def bad_imports():
     refused("missing.pth", "import", "missing.pth", "-o", "x.safetensors")
     refused("byte |posix.system|nothing was run", "import", os.path.join(golden, "torch_evil.pth"), "-o", "x.safetensors")
     refused("of no network that winnow knows", "import", os.path.join(golden, "torch_zip.pth"), "-o", "x.safetensors")
-    refused("neither a PyTorch checkpoint nor", "import", winnow, "-o", "x.safetensors")
+    refused("neither a PyTorch checkpoint, nor", "import", winnow, "-o", "x.safetensors")
     refused("--std", "import", "lite.safetensors", "-o", "x.safetensors", "--std", "0,1,1")
     refused("--mean", "import", "lite.safetensors", "-o", "x.safetensors", "--mean", "0.5")
     refused("no/such/folder", "import", "lite.safetensors", "-o", "no/such/folder/x.safetensors")

@@ -29,13 +29,19 @@ static const wn_input reference = {true,
                                    {0.5f, 0.5f, 0.5f},
                                    "what a Sequential(features, pool, flatten, linear) was trained with"};
 
-static const wn_input *known_input(const wn_identity *identity)
+static wn_input known_input(const wn_weights *weights, const wn_identity *identity)
 {
+    if (weights->has_input) {
+        wn_input said = {.bgr = weights->input.bgr, .origin = "as the file says"};
+        memcpy(said.mean, weights->input.mean, sizeof said.mean);
+        memcpy(said.std, weights->input.std, sizeof said.std);
+        return said;
+    }
     if (!strcmp(identity->network.architecture->name, "efficientnet_lite0"))
-        return &efficientnet_lite;
+        return efficientnet_lite;
     const size_t length = strlen(identity->prefix);
     const bool sequential = length >= 2 && !strcmp(identity->prefix + length - 2, "0.");
-    return sequential && identity->embedding ? &reference : &imagenet;
+    return sequential && identity->embedding ? reference : imagenet;
 }
 
 /* ---- writing ---- */
@@ -74,6 +80,8 @@ static winnow_status write_backbone(const char *output, const wn_params *params,
     wn_metadata_put_input(writer, &preprocess);
     wn_writer_metadata(writer, "winnow.source", name ? name + 1 : source);
     wn_writer_metadata(writer, "winnow.source.sha256", result->sha256);
+    if (result->folded)
+        wn_writer_metadata(writer, "winnow.norms", "folded");
     if (licence)
         wn_writer_metadata(writer, "winnow.licence", licence);
     putting p = {writer, params->data, result->has_embedding};
@@ -102,7 +110,8 @@ static winnow_status import_weights(wn_weights *weights, const char *source, con
     }
     result->format = weights->format;
     result->has_embedding = identity->embedding;
-    result->input = input ? *input : *known_input(identity);
+    result->folded = weights->wiring && weights->wiring[0].epsilon == 0;
+    result->input = input ? *input : known_input(weights, identity);
     status = write_backbone(output, &params, source, licence, result, error);
     wn_params_free(&params);
     return status;

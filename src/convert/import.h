@@ -17,6 +17,7 @@ typedef struct wn_input {
 typedef struct wn_import_result {
     wn_identity identity; /* its pointers are dead after the import: only network, scheme are of use */
     bool has_embedding;
+    bool folded; /* the norms were folded into the convolutions: their statistics are lost */
     wn_input input;
     const char *format; /* of the file read; static */
     char sha256[65];    /* of the file read */

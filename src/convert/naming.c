@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "naming.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -199,6 +200,33 @@ static void find_embedding(const wn_weights *weights, wn_identity *identity)
     }
 }
 
+/* Refuses a graph that computes something else with the network's tensors. */
+static winnow_status check_wiring(const wn_weights *weights, const wn_network *network, winnow_error *error)
+{
+    const bool same = network->architecture->padding == WN_PADDING_SAME;
+    if (!weights->wiring)
+        return WINNOW_OK;
+    if (weights->wiring_count != network->count)
+        return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1, "%d convolutions, where %s has %d",
+                       weights->wiring_count, network->architecture->name, network->count);
+    for (int i = 0; i < network->count; i++) {
+        const wn_wiring *w = &weights->wiring[i];
+        const wn_layer *layer = &network->layer[i];
+        const bool padded = w->same ? same || layer->stride == 1
+                                    : w->pad_before == layer->pad_before && w->pad_after == layer->pad_after;
+        const char *what = w->stride != layer->stride       ? "stride"
+                           : !padded                        ? "padding"
+                           : w->relu6 != layer->relu6       ? "activation (ReLU6, or none)"
+                           : w->residual != layer->residual ? "shortcut"
+                                                            : NULL;
+        if (what)
+            return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1,
+                           "the convolution that makes '%.80s' has another %s than in %s", w->name, what,
+                           network->architecture->name);
+    }
+    return WINNOW_OK;
+}
+
 winnow_status wn_identify(wn_weights *weights, wn_identity *identity, winnow_error *error)
 {
     *identity = (wn_identity){0};
@@ -213,6 +241,9 @@ winnow_status wn_identify(wn_weights *weights, wn_identity *identity, winnow_err
                        "%s, but of no network that winnow knows: torchvision's mobilenet_v2 at any width, or "
                        "efficientnet_pytorch's efficientnet-lite0",
                        weights->format);
+    winnow_status status = check_wiring(weights, &identity->network, error);
+    if (status)
+        return status;
     find_embedding(weights, identity);
     if (!identity->embedding)
         return WINNOW_OK;
@@ -222,6 +253,22 @@ winnow_status wn_identify(wn_weights *weights, wn_identity *identity, winnow_err
 }
 
 /* ---- the numbers ---- */
+
+/* Norms of another epsilon than the network's get a variance that makes up for it. */
+static void change_epsilon(const wn_weights *weights, const wn_network *network, wn_params *params)
+{
+    const float epsilon = network->architecture->norm_epsilon;
+    for (int i = 0; i < weights->wiring_count; i++) {
+        const wn_layer *layer = &network->layer[i];
+        float *gamma = params->data + layer->gamma, *variance = params->data + layer->var;
+        for (int c = 0; c < layer->cout && weights->wiring[i].epsilon != epsilon; c++) {
+            const float sum = variance[c] + weights->wiring[i].epsilon;
+            variance[c] = fmaxf(sum - epsilon, 0);
+            if (sum > 0 && sum < epsilon)
+                gamma[c] *= sqrtf(epsilon / sum);
+        }
+    }
+}
 
 static winnow_status check_variances(const wn_network *network, const wn_params *params, winnow_error *error)
 {
@@ -250,5 +297,9 @@ winnow_status wn_identity_params(const wn_weights *weights, const wn_identity *i
         status = wn_weight_floats(identity->embedding, params->data + network->embedding_weight, error);
     if (!status && identity->embedding)
         status = wn_weight_floats(identity->embedding_bias, params->data + network->embedding_bias, error);
-    return status ? status : check_variances(network, params, error);
+    if (!status)
+        status = check_variances(network, params, error);
+    if (!status)
+        change_epsilon(weights, network, params);
+    return status;
 }

@@ -2,6 +2,7 @@
 #include "weights.h"
 
 #include "../runtime/half.h"
+#include "onnx_read.h"
 #include "torch.h"
 
 #include <math.h>
@@ -155,9 +156,11 @@ winnow_status wn_weights_parse(const void *bytes, size_t size, wn_weights *weigh
         status = wn_torch_parse(bytes, size, weights, error);
     else if (size > 8 && byte[8] == '{')
         status = read_safetensors(bytes, size, weights, error);
+    else if (wn_onnx_recognise(bytes, size))
+        status = wn_onnx_parse(bytes, size, weights, error);
     else
         status = wn_fail(error, WINNOW_ERROR_UNSUPPORTED, 0,
-                         "neither a PyTorch checkpoint nor a safetensors file");
+                         "neither a PyTorch checkpoint, nor safetensors, nor ONNX");
     if (status)
         wn_weights_free(weights);
     return status;

@@ -4,6 +4,7 @@
 #ifndef WN_WEIGHTS_H
 #define WN_WEIGHTS_H
 
+#include "../runtime/preprocess.h"
 #include "../runtime/safetensors.h"
 #include "arena.h"
 
@@ -17,10 +18,24 @@ typedef struct wn_weight {
     uint64_t where;          /* byte position of data in the file */
 } wn_weight;
 
+/* How a convolution is used, where the file says so. */
+typedef struct wn_wiring {
+    const char *name;
+    int stride, pad_before, pad_after;
+    bool same;     /* TensorFlow's SAME padding, instead of pads */
+    bool relu6;    /* follows; else nothing does */
+    int residual;  /* index of the convolution whose block's output is added; -1: none */
+    float epsilon; /* of its norm; 0 where that is folded */
+} wn_wiring;
+
 typedef struct wn_weights {
     const char *format; /* "PyTorch", "safetensors", "ONNX"; static */
     wn_weight *item;
     size_t count, capacity;
+    const wn_wiring *wiring; /* [wiring_count] of the convolutions in order, or NULL */
+    int wiring_count;
+    bool has_input; /* the file says what the network expects: bgr, mean and std of `input` */
+    wn_preprocess input;
     wn_arena memory; /* holds names and items */
 } wn_weights;
 
