@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * How fast a training step is: forward, loss, backward, SGD. Prints one line that can be compared with the
- * peers', and the time of each phase.
+ * peers', and the time of each phase; then a table: what each kind of layer takes in each direction, and
+ * which share of the machine's measured peak its multiply-adds reach.
  *
  *     bench_train [threads [batch [steps [network [width [input]]]]]]
  */
+#include "../cli/peak.h"
+#include "bench.h"
 #include "train/arcface.h"
 #include "train/model_state.h"
 
@@ -11,18 +14,69 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 enum { FORWARD, LOSS, BACKWARD, STEP, PHASES, WARMUP = 2, MOST = 10000 };
 
 static const char *const phase_name[] = {"forward", "loss", "backward", "sgd"};
 
-static double seconds_now(void)
+/* ---- layers ---- */
+
+static double layer_seconds[WN_MAX_LAYERS][2], last_passed; /* [layer][backward] */
+
+static void passed(int layer, bool backward)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    const double now = bench_now();
+    layer_seconds[layer][backward] += now - last_passed;
+    last_passed = now;
 }
+
+/* Multiply-adds of a layer for one image; backward does them twice, but for the first layer. */
+static double layer_macs(const wn_layer *layer, int index, bool backward)
+{
+    const double macs = (double)layer->out * layer->out * (double)layer->weight_count;
+    return backward && index > 0 ? 2 * macs : macs;
+}
+
+static void print_row(const char *name, double seconds, double macs, double all, double peak)
+{
+    printf("  %-34s %8.2f ms %5.1f %% %7.1f GMAC/s %5.1f %% of peak\n", name, seconds * 1e3,
+           100 * seconds / all, macs / seconds * 1e-9, 100 * macs / seconds / peak);
+}
+
+/* One row for neighbours of the same kind and size. */
+static void print_layers(const wn_network *network, int batch, int steps, double all, double peak)
+{
+    static const char *const kind[] = {[WN_STEM] = "stem",
+                                       [WN_EXPAND] = "expand",
+                                       [WN_DEPTHWISE] = "depthwise",
+                                       [WN_PROJECT] = "project",
+                                       [WN_LAST] = "last"};
+    for (int backward = 0; backward < 2; backward++) {
+        bool done[WN_MAX_LAYERS] = {false};
+        for (int l = 0; l < network->count; l++) {
+            const wn_layer *a = &network->layer[l];
+            double seconds = 0, macs = 0;
+            int count = 0;
+            for (int i = l; i < network->count; i++) {
+                const wn_layer *b = &network->layer[i];
+                if (done[i] || b->kind != a->kind || b->out != a->out || b->cin != a->cin ||
+                    b->cout != a->cout)
+                    continue;
+                done[i] = true;
+                count++;
+                seconds += layer_seconds[i][backward] / steps;
+                macs += layer_macs(b, i, backward) * batch;
+            }
+            char name[64];
+            snprintf(name, sizeof name, "%-8s %-9s %3dx%-3d %4d>%-4d x%d", backward ? "backward" : "forward",
+                     kind[a->kind], a->out, a->out, a->cin, a->cout, count);
+            if (count)
+                print_row(name, seconds, macs, all, peak);
+        }
+    }
+}
+
+/* ---- steps ---- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -64,19 +118,19 @@ static double run_step(wn_model *model, const wn_sgd *sgd, const int *labels, do
 {
     const int n = model->options.batch;
     const wn_arcface loss = {model->network.embedding, 2, model->options.margin, model->options.scale};
-    const double start = seconds_now();
+    const double start = last_passed = bench_now();
     model->engine->forward(model, n, true, NULL);
-    const double forward = seconds_now();
+    const double forward = bench_now();
     const double value = wn_arcface_loss(&loss, n, model->embedding, model->class_vectors, labels,
                                          model->d_embedding, model->class_gradients, model->loss_scratch);
-    const double lost = seconds_now();
+    const double lost = last_passed = bench_now();
     model->engine->backward(model, n);
-    const double backward = seconds_now();
+    const double backward = bench_now();
     wn_model_step(model, sgd);
     phase[FORWARD] = forward - start;
     phase[LOSS] = lost - forward;
     phase[BACKWARD] = backward - lost;
-    phase[STEP] = seconds_now() - backward;
+    phase[STEP] = bench_now() - backward;
     return value;
 }
 
@@ -112,7 +166,10 @@ int main(int argc, char **argv)
 
     const wn_sgd sgd = {.rate = 1e-3f, .momentum = 0.9f, .weight_decay = 1e-4f, .class_rate = 1e-2f};
     double first = 0, loss = 0, phase[PHASES];
+    model->passed = passed;
     for (int i = -WARMUP; i < steps; i++) {
+        if (!i)
+            memset(layer_seconds, 0, sizeof layer_seconds);
         loss = run_step(model, &sgd, labels, phase);
         if (i == -WARMUP)
             first = loss;
@@ -133,6 +190,9 @@ int main(int argc, char **argv)
     for (int p = 0; p < PHASES; p++)
         printf(" %s=%.1f", phase_name[p], median(time[p], steps) * 1e3);
     printf(" losses=%.3f..%.3f\n", first, loss);
+    const double peak = peak_fp32(wn_cpu_level()) * threads;
+    printf("  peak of %d threads, %s: %.1f GMAC/s\n", threads, wn_cpu_name(wn_cpu_level()), peak * 1e-9);
+    print_layers(&network, batch, steps, middle, peak);
     wn_model_free(model);
     wn_pool_free(pool);
     free(labels);

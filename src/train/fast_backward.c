@@ -325,5 +325,7 @@ void wn_fast_backward(wn_model *model, int n)
         finish_norm(&pass);
         wn_pool_run(model->pool, f->threads, backward_task, &pass);
         wn_pool_run(model->pool, f->threads, reduce_task, &pass);
+        if (model->passed)
+            model->passed(pass.layer, true);
     }
 }

@@ -332,6 +332,8 @@ void wn_fast_forward(wn_model *model, int n, bool training, float *bottleneck)
         pass.training = training && pass.layer >= model->options.first_trainable;
         wn_pool_run(model->pool, f->threads, forward_task, &pass);
         finish_norm(&pass);
+        if (model->passed)
+            model->passed(pass.layer, false);
     }
     head h = {pass, bottleneck};
     wn_pool_run(model->pool, f->threads, head_task, &h);

@@ -31,10 +31,12 @@ struct wn_model {
     float *features;                                         /* (batch, features) */
     float *embedding, *d_embedding;                          /* (batch, embedding) */
     void *loss_scratch;
+    /* Called when the fast engine has gone through a layer, so that a bench can time it; may be NULL. */
+    void (*passed)(int layer, bool backward);
 };
 
-/* 64-byte aligned and zeroed, with 64 bytes behind that kernels may read and not use; large blocks ask for huge
- * pages. NULL where memory is short. Free with free(). */
+/* 64-byte aligned and zeroed, with 64 bytes behind that kernels may read and not use; large blocks ask for
+ * huge pages. NULL where memory is short. Free with free(). */
 void *wn_model_alloc(size_t count, size_t size);
 
 /* Elements of a layer's output for n images. */
