@@ -21,7 +21,9 @@ static const char *const phase_name[] = {"forward", "loss", "backward", "sgd"};
 
 /* ---- layers ---- */
 
-static double layer_seconds[WN_MAX_LAYERS][2], last_passed; /* [layer][backward] */
+/* [layer][backward]. The packing of weights counts to the first layer, the embedding's backward to the last.
+ */
+static double layer_seconds[WN_MAX_LAYERS][2], last_passed;
 
 static void passed(int layer, bool backward)
 {
