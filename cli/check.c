@@ -3,6 +3,7 @@
  * `winnow check`: judges photos. */
 #include "../src/train/scan.h"
 #include "commands.h"
+#include "explain.h"
 #include "judge.h"
 #include "options.h"
 #include "output.h"
@@ -16,7 +17,7 @@
 enum { CHUNK = 256 /* photos that are judged before the first of them is printed */ };
 
 static struct {
-    const char *then;
+    const char *then, *explain;
     bool json;
     int threads;
 } given;
@@ -26,6 +27,10 @@ static const option_row rows[] = {
      "run this shell command for each accepted photo, with its path for {} (outside quotes) or at the end; "
      "WINNOW_CLASS and WINNOW_PROBABILITY tell its class",
      &given.then},
+    {"explain", 0, OPTION_TEXT, "OUT.png",
+     "paint what speaks for (green) and against (orange) the photo; of several, the others go to OUT-2.png "
+     "...",
+     &given.explain},
     {"json", 0, OPTION_FLAG, NULL, "one JSON object a line", &given.json},
     {"threads", 0, OPTION_INTEGER, "N", "threads (default: as many as there are cores)", &given.threads, 1,
      256},
@@ -50,6 +55,8 @@ static const options_usage usage = {
 typedef struct todo {
     const winnow_gate *gate;
     judge *judge;
+    winnow_session *explainer; /* where maps are asked for */
+    size_t explained;
     char *path[CHUNK];
     judged judged[CHUNK];
     size_t count;
@@ -90,6 +97,32 @@ static void print_text(const todo *t, const char *path, const judged *j)
     putchar('\n');
 }
 
+/* OUT.png, OUT-2.png, OUT-3.png ... */
+static bool name_map(size_t number, char *path, size_t size)
+{
+    const char *dot = strrchr(given.explain, '.'), *slash = strrchr(given.explain, '/');
+    const size_t stem =
+        dot && (!slash || dot > slash) ? (size_t)(dot - given.explain) : strlen(given.explain);
+    const int length = number == 1 ? snprintf(path, size, "%s", given.explain)
+                                   : snprintf(path, size, "%.*s-%zu%s", (int)stem, given.explain, number,
+                                              given.explain + stem);
+    return (size_t)length < size;
+}
+
+static void explain(todo *t, const char *photo)
+{
+    char path[4096];
+    float strongest;
+    winnow_error error = {WINNOW_ERROR_ARGUMENT, -1, "--explain: the name is too long"};
+    if (!name_map(++t->explained, path, sizeof path) ||
+        explain_photo(t->explainer, t->gate, photo, path, &strongest, &error)) {
+        output_error("%s", error.message);
+        t->failed = true;
+        return;
+    }
+    output_note("%s: %s; full colour changes the similarity by %.3g", path, photo, (double)strongest);
+}
+
 /* Hands an accepted photo on. */
 static void hand_on(todo *t, const char *path, const winnow_result *result)
 {
@@ -111,6 +144,8 @@ static void judge_all(todo *t)
     for (size_t i = 0; i < t->count; i++) {
         const judged *j = &t->judged[i];
         (given.json ? print_json : print_text)(t, t->path[i], j);
+        if (given.explain && !j->failed)
+            explain(t, t->path[i]);
         if (given.then && !j->failed && j->result.verdict == WINNOW_NORMAL)
             hand_on(t, t->path[i], &j->result);
         t->failed |= j->failed;
@@ -189,6 +224,8 @@ int command_check(int argc, char **argv)
     if (!status)
         status = judge_create(gate, judge_target(gate), given.threads ? given.threads : wn_cpu_count(),
                               &t->judge, &error);
+    if (!status && given.explain)
+        status = winnow_session_create(gate, &t->explainer, &error);
     if (t)
         t->gate = gate;
     for (char **operand = operands + 1; *operand && !status; operand++)
@@ -199,8 +236,10 @@ int command_check(int argc, char **argv)
                   : t->failed   ? STATUS_USAGE
                   : t->rejected ? STATUS_REJECTED
                                 : STATUS_DONE;
-    if (t)
+    if (t) {
         judge_free(t->judge);
+        winnow_session_free(t->explainer);
+    }
     free(t);
     winnow_gate_free(gate);
     return exit_status;

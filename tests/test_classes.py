@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """usage: test_classes.py WINNOW
 
-The diagnosis behind the gate on painted pictures: train --classes, check, eval --classes, and check --then with hostile names of files."""
+The diagnosis behind the gate on painted pictures: train --classes, check, eval --classes, check --explain, and check --then with hostile names of files."""
 import json, os, shutil, struct, subprocess, sys, tempfile, zlib
 from random import Random
 
@@ -113,11 +113,24 @@ def handing_on(accepted, rejected):
     run("check", "--then", "exit 7 #", "gate.safetensors", rejected, status=1)  # nothing is run for what is turned away
 
 
+def explaining(accepted):
+    """A map for each photo, under names of its own; a scale of 28 pixels below."""
+    photo = accepted["path"]
+    run("check", "--explain", "map.png", "gate.safetensors", photo, photo)
+    first, second = open("map.png", "rb").read(), open("map-2.png", "rb").read()
+    check(first == second and first[:8] == b"\x89PNG\r\n\x1a\n", "maps of one photo differ")
+    check(struct.unpack(">II", first[16:24]) == (96, 96 + 28), struct.unpack(">II", first[16:24]))
+    check(first != open(photo, "rb").read() and not os.path.exists("map-3.png"), "no map")
+    check("nowhere" in run("check", "--explain", "nowhere/map.png", "gate.safetensors", photo, status=2).stderr, "a missing folder")
+
+
 try:
     folders()
     training()
     measuring()
-    handing_on(*checking())
+    accepted, rejected = checking()
+    explaining(accepted)
+    handing_on(accepted, rejected)
 finally:
     os.chdir("/")
     shutil.rmtree(work)

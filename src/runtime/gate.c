@@ -192,7 +192,27 @@ void winnow_session_free(winnow_session *session)
 
 /* ---- pictures ---- */
 
-/* One forward pass: fills session->feature. */
+/* One forward pass over session->input: fills session->feature. */
+static void run(winnow_session *session)
+{
+    const winnow_gate *gate = session->gate;
+    const wn_outputs outputs = {.bottleneck = session->feature[WN_BOTTLENECK],
+                                .features = session->feature[WN_POOLED],
+                                .embedding =
+                                    gate->file.has_embedding ? session->feature[WN_EMBEDDING] : NULL};
+    wn_plan_run(gate->plan, 1, session->input, &outputs, session->plan_scratch);
+    for (int f = 0; f < WN_FEATURES; f++)
+        if (f != WN_EMBEDDING || gate->file.has_embedding)
+            wn_normalise(session->feature[f], gate->dim[f]);
+}
+
+static float score_features(const winnow_session *session)
+{
+    const float *const feature[WN_FEATURES] = {session->feature[0], session->feature[1], session->feature[2]};
+    return wn_scorer_score(&session->gate->file.scorer, feature, session->scorer_scratch);
+}
+
+/* From a picture to session->feature. */
 static winnow_status look(winnow_session *session, const winnow_image *image, winnow_error *error)
 {
     const winnow_gate *gate = session->gate;
@@ -202,14 +222,7 @@ static winnow_status look(winnow_session *session, const winnow_image *image, wi
     if (status)
         return status;
     wn_preprocess_normalise(&gate->file.preprocess, session->rgb, session->input);
-    const wn_outputs outputs = {.bottleneck = session->feature[WN_BOTTLENECK],
-                                .features = session->feature[WN_POOLED],
-                                .embedding =
-                                    gate->file.has_embedding ? session->feature[WN_EMBEDDING] : NULL};
-    wn_plan_run(gate->plan, 1, session->input, &outputs, session->plan_scratch);
-    for (int f = 0; f < WN_FEATURES; f++)
-        if (f != WN_EMBEDDING || gate->file.has_embedding)
-            wn_normalise(session->feature[f], gate->dim[f]);
+    run(session);
     return WINNOW_OK;
 }
 
@@ -234,6 +247,19 @@ static void classify(const winnow_session *session, winnow_result *result)
     result->class_probability = (float)(1 / sum);
 }
 
+/* The verdict on session->feature. */
+static void judge(const winnow_session *session, winnow_result *result)
+{
+    const wn_gate_file *file = &session->gate->file;
+    const float score = score_features(session);
+    *result = (winnow_result){.verdict = wn_calibration_verdict(&file->calibration, score),
+                              .p_value = wn_calibration_p_value(&file->calibration, score),
+                              .similarity = score,
+                              .class_index = -1};
+    if (file->class_count)
+        classify(session, result);
+}
+
 winnow_status winnow_score(winnow_session *session, const winnow_image *image, winnow_result *result,
                            winnow_error *error)
 {
@@ -241,18 +267,9 @@ winnow_status winnow_score(winnow_session *session, const winnow_image *image, w
         return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
                        "winnow_score: session, image and result must not be NULL");
     winnow_status status = look(session, image, error);
-    if (status)
-        return status;
-    const wn_gate_file *file = &session->gate->file;
-    const float *const feature[WN_FEATURES] = {session->feature[0], session->feature[1], session->feature[2]};
-    const float score = wn_scorer_score(&file->scorer, feature, session->scorer_scratch);
-    *result = (winnow_result){.verdict = wn_calibration_verdict(&file->calibration, score),
-                              .p_value = wn_calibration_p_value(&file->calibration, score),
-                              .similarity = score,
-                              .class_index = -1};
-    if (file->class_count)
-        classify(session, result);
-    return WINNOW_OK;
+    if (!status)
+        judge(session, result);
+    return status;
 }
 
 winnow_status winnow_embed(winnow_session *session, const winnow_image *image, float *embedding,
@@ -266,4 +283,51 @@ winnow_status winnow_embed(winnow_session *session, const winnow_image *image, f
         memcpy(embedding, session->feature[session->gate->embed],
                (size_t)session->gate->dim[session->gate->embed] * sizeof(float));
     return status;
+}
+
+/* ---- why ---- */
+
+/* The mean colour of session->input. */
+static void mean_colour(const winnow_session *session, float colour[3])
+{
+    const int count = session->gate->file.preprocess.size * session->gate->file.preprocess.size;
+    double sum[3] = {0};
+    for (int i = 0; i < 3 * count; i++)
+        sum[i % 3] += (double)session->input[i];
+    for (int c = 0; c < 3; c++)
+        colour[c] = (float)(sum[c] / count);
+}
+
+/* Paints over a quarter of the side around the centre of a cell. */
+static void cover(winnow_session *session, int row, int column, const float colour[3])
+{
+    const int size = session->gate->file.preprocess.size, reach = size / 8;
+    const int y = (2 * row + 1) * size / (2 * WINNOW_EXPLAIN_SIDE);
+    const int x = (2 * column + 1) * size / (2 * WINNOW_EXPLAIN_SIDE);
+    for (int i = y > reach ? y - reach : 0; i < size && i < y + reach; i++)
+        for (int j = x > reach ? x - reach : 0; j < size && j < x + reach; j++)
+            memcpy(session->input + 3 * ((size_t)i * (size_t)size + (size_t)j), colour, 3 * sizeof *colour);
+}
+
+winnow_status winnow_explain(winnow_session *session, const winnow_image *image, float *map,
+                             winnow_result *result, winnow_error *error)
+{
+    if (!session || !image || !map)
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
+                       "winnow_explain: session, image and map must not be NULL");
+    winnow_status status = look(session, image, error);
+    if (status)
+        return status;
+    const float whole = score_features(session);
+    float colour[3];
+    if (result)
+        judge(session, result);
+    mean_colour(session, colour);
+    for (int cell = 0; cell < WINNOW_EXPLAIN_SIDE * WINNOW_EXPLAIN_SIDE; cell++) {
+        cover(session, cell / WINNOW_EXPLAIN_SIDE, cell % WINNOW_EXPLAIN_SIDE, colour);
+        run(session);
+        map[cell] = whole - score_features(session);
+        wn_preprocess_normalise(&session->gate->file.preprocess, session->rgb, session->input);
+    }
+    return WINNOW_OK;
 }
