@@ -10,8 +10,9 @@
 
 enum { MOST_NAME = 200, NEW_PARTS = 5 }; /* new photos are judged by gates without one part of them */
 
-static const char *const without_abnormals = "knn:bottleneck";
-static const char *const with_abnormals = "knn:bottleneck,logistic:bottleneck";
+/* Of a gate that starts from a backbone. A regression against a few look-alikes alone would take everything
+ * else for normal: COCO's AUROC fell from 0.9996 to 0.987. */
+static const char *const first_scorer = "knn:bottleneck";
 
 /* ---- what is taught ---- */
 
@@ -54,16 +55,15 @@ winnow_status wn_learn_check(const wn_gate_file *gate, winnow_error *error)
     return WINNOW_OK;
 }
 
-/* The scorer that it had. One that was made without abnormals becomes the usual one when there are any. */
+/* The scorer that it had. */
 static winnow_status choose_spec(const wn_gate_file *gate, int first_new, wn_scorer_spec *spec,
                                  winnow_error *error)
 {
     const wn_samples *memory = &gate->memory;
-    const int abnormals = memory->count - wn_samples_normals(memory);
-    char text[WN_SPEC_TEXT] = "";
+    if (!gate->spec.parts)
+        return wn_spec_parse(first_scorer, spec, error);
+    char text[WN_SPEC_TEXT];
     wn_spec_format(&gate->spec, text);
-    if (!text[0] || !strcmp(text, without_abnormals))
-        return wn_spec_parse(abnormals >= 2 ? with_abnormals : without_abnormals, spec, error);
     *spec = gate->spec;
     bool looks = wn_spec_uses_abnormals(spec);
     for (int p = 0; p < spec->parts; p++)
