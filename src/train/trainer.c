@@ -128,14 +128,19 @@ static winnow_status append_log(trainer *t, const wn_epoch_report *report, winno
     return WINNOW_OK;
 }
 
+static winnow_status write_log(const trainer *t, winnow_error *error)
+{
+    if (!t->options->log_path)
+        return WINNOW_OK;
+    return wn_write_file_atomic(t->options->log_path, t->progress.log, strlen(t->progress.log), error);
+}
+
 static winnow_status write_files(trainer *t, winnow_error *error)
 {
     winnow_status status = WINNOW_OK;
     if (t->options->checkpoint_path)
         status = wn_checkpoint_write(t->options->checkpoint_path, t->state, &t->progress, error);
-    if (!status && t->options->log_path)
-        status = wn_write_file_atomic(t->options->log_path, t->progress.log, strlen(t->progress.log), error);
-    return status;
+    return status ? status : write_log(t, error);
 }
 
 /* Validates after `epoch` completed epochs, remembers the best, logs, saves, tells. */
@@ -224,9 +229,11 @@ static winnow_status run(trainer *t, wn_trainer_result *result, winnow_error *er
 static winnow_status start(trainer *t, winnow_error *error)
 {
     const wn_trainer_options *options = t->options;
-    if (options->resume)
-        return wn_checkpoint_read(options->checkpoint_path, options->fingerprint, t->state, &t->progress,
-                                  error);
+    if (options->resume) {
+        winnow_status status = wn_checkpoint_read(options->checkpoint_path, options->fingerprint, t->state,
+                                                  &t->progress, error);
+        return status ? status : write_log(t, error); /* it may have been killed between the two files */
+    }
     t->progress.fingerprint = strdup(options->fingerprint);
     t->progress.log = strdup(log_header);
     return t->progress.fingerprint && t->progress.log ? WINNOW_OK : wn_fail_memory(error);
