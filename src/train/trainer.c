@@ -230,8 +230,8 @@ static winnow_status start(trainer *t, winnow_error *error)
 {
     const wn_trainer_options *options = t->options;
     if (options->resume) {
-        winnow_status status = wn_checkpoint_read(options->checkpoint_path, options->fingerprint, t->state,
-                                                  &t->progress, error);
+        winnow_status status =
+            wn_checkpoint_read(options->checkpoint_path, options->fingerprint, t->state, &t->progress, error);
         return status ? status : write_log(t, error); /* it may have been killed between the two files */
     }
     t->progress.fingerprint = strdup(options->fingerprint);
