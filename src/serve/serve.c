@@ -106,7 +106,9 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     const bool gate = server->gate && !strcmp(url, "/gate.safetensors");
     const int length = gate ? snprintf(path, sizeof path, "%s", server->gate)
                             : snprintf(path, sizeof path, "%s%s", server->web, url);
-    const int file = length < (int)sizeof path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    const int file = length < (int)sizeof path
+                         ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (gate ? 0 : O_NOFOLLOW))
+                         : -1;
     struct stat info;
     if (file < 0 || fstat(file, &info) || !S_ISREG(info.st_mode)) {
         if (file >= 0)

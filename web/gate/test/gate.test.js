@@ -111,7 +111,7 @@ test('memory stays where it is over 3,000 frames', async () => {
   assert.ok(process.memoryUsage().arrayBuffers - before < 1 << 20);
 });
 
-test('a gate that is taught here is read by the command line, which scores the same', async (t) => {
+test('a gate that is taught here is a file that the command line reads', async (t) => {
   const backbone = process.env.WINNOW_BACKBONE;
   if (!backbone) return t.skip('no backbone in WINNOW_BACKBONE');
   const learner = await Learner.load(readFileSync(backbone));
