@@ -18,9 +18,50 @@ bool codec_is_heif(const uint8_t *bytes, size_t size)
 
 #ifdef WN_HAVE_HEIF
 
+#include <dlfcn.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include <libheif/heif.h>
+
+/* libheif brings video codecs and the C++ library with it, which take longer to load (8 ms) than a photo
+ * takes to judge. So it is loaded when the first HEIC photo comes, and its functions are called through here.
+ */
+#define FUNCTIONS(X)                                                                                         \
+    X(context_alloc)                                                                                         \
+    X(context_free)                                                                                          \
+    X(context_get_primary_image_handle)                                                                      \
+    X(context_read_from_memory_without_copy)                                                                 \
+    X(decode_image)                                                                                          \
+    X(decoding_options_alloc)                                                                                \
+    X(decoding_options_free)                                                                                 \
+    X(image_get_height)                                                                                      \
+    X(image_get_plane_readonly)                                                                              \
+    X(image_get_width)                                                                                       \
+    X(image_handle_get_height)                                                                               \
+    X(image_handle_get_list_of_metadata_block_IDs)                                                           \
+    X(image_handle_get_metadata)                                                                             \
+    X(image_handle_get_metadata_size)                                                                        \
+    X(image_handle_get_width)                                                                                \
+    X(image_handle_has_alpha_channel)                                                                        \
+    X(image_handle_release)                                                                                  \
+    X(image_release)
+
+#define DECLARE(name) __typeof__(&heif_##name) name;
+static struct {
+    FUNCTIONS(DECLARE)
+    bool loaded;
+} heif;
+
+static void load(void)
+{
+    void *library = dlopen(WN_HEIF_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    heif.loaded = library != NULL;
+#define FIND(name)                                                                                           \
+    *(void **)&heif.name = heif.loaded ? dlsym(library, "heif_" #name) : NULL;                               \
+    heif.loaded = heif.name != NULL;
+    FUNCTIONS(FIND)
+}
 
 static winnow_status fail(struct heif_error reason, winnow_error *error)
 {
@@ -37,11 +78,11 @@ static winnow_status fail(struct heif_error reason, winnow_error *error)
 static void find_exif(const struct heif_image_handle *handle, codec_info *info)
 {
     heif_item_id id;
-    if (heif_image_handle_get_list_of_metadata_block_IDs(handle, "Exif", &id, 1) < 1)
+    if (heif.image_handle_get_list_of_metadata_block_IDs(handle, "Exif", &id, 1) < 1)
         return;
-    const size_t size = heif_image_handle_get_metadata_size(handle, id);
+    const size_t size = heif.image_handle_get_metadata_size(handle, id);
     uint8_t *block = size > 4 ? malloc(size) : NULL;
-    if (block && !heif_image_handle_get_metadata(handle, id, block).code) {
+    if (block && !heif.image_handle_get_metadata(handle, id, block).code) {
         const size_t skip = codec_be32(block); /* bytes between this number and the TIFF header */
         if (skip < size - 4)
             codec_read_exif(block + 4 + skip, size - 4 - skip, info);
@@ -54,9 +95,9 @@ static winnow_status copy_pixels(const struct heif_image *image, int channels, c
                                  winnow_error *error)
 {
     int stride;
-    const uint8_t *plane = heif_image_get_plane_readonly(image, heif_channel_interleaved, &stride);
-    const int width = heif_image_get_width(image, heif_channel_interleaved);
-    const int height = heif_image_get_height(image, heif_channel_interleaved);
+    const uint8_t *plane = heif.image_get_plane_readonly(image, heif_channel_interleaved, &stride);
+    const int width = heif.image_get_width(image, heif_channel_interleaved);
+    const int height = heif.image_get_height(image, heif_channel_interleaved);
     if (!plane || width < 1 || height < 1)
         return wn_fail(error, WINNOW_ERROR_FORMAT, -1, "damaged HEIC: no pixels in it");
     winnow_status status = codec_allocate(picture, width, height, channels, error);
@@ -73,20 +114,20 @@ static winnow_status copy_pixels(const struct heif_image *image, int channels, c
 static winnow_status decode(const struct heif_image_handle *handle, codec_info *info, codec_picture *picture,
                             winnow_error *error)
 {
-    const bool alpha = heif_image_handle_has_alpha_channel(handle);
-    struct heif_decoding_options *options = heif_decoding_options_alloc();
+    const bool alpha = heif.image_handle_has_alpha_channel(handle);
+    struct heif_decoding_options *options = heif.decoding_options_alloc();
     if (!options)
         return wn_fail_memory(error);
     options->convert_hdr_to_8bit = 1;
     struct heif_image *image = NULL;
     const struct heif_error reason =
-        heif_decode_image(handle, &image, heif_colorspace_RGB,
+        heif.decode_image(handle, &image, heif_colorspace_RGB,
                           alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB, options);
-    heif_decoding_options_free(options);
+    heif.decoding_options_free(options);
     if (reason.code)
         return fail(reason, error);
     const winnow_status status = copy_pixels(image, alpha ? 4 : 3, picture, error);
-    heif_image_release(image);
+    heif.image_release(image);
     info->width = picture->width;
     info->height = picture->height;
     return status;
@@ -95,20 +136,20 @@ static winnow_status decode(const struct heif_image_handle *handle, codec_info *
 static winnow_status read_primary(struct heif_context *context, const uint8_t *bytes, size_t size,
                                   codec_info *info, codec_picture *picture, winnow_error *error)
 {
-    struct heif_error reason = heif_context_read_from_memory_without_copy(context, bytes, size, NULL);
+    struct heif_error reason = heif.context_read_from_memory_without_copy(context, bytes, size, NULL);
     struct heif_image_handle *handle = NULL;
     if (!reason.code)
-        reason = heif_context_get_primary_image_handle(context, &handle);
+        reason = heif.context_get_primary_image_handle(context, &handle);
     if (reason.code)
         return fail(reason, error);
-    info->width = heif_image_handle_get_width(handle);
-    info->height = heif_image_handle_get_height(handle);
+    info->width = heif.image_handle_get_width(handle);
+    info->height = heif.image_handle_get_height(handle);
     winnow_status status = codec_check_size((uint32_t)info->width, (uint32_t)info->height, error);
     if (!status) {
         find_exif(handle, info);
         status = picture ? decode(handle, info, picture, error) : WINNOW_OK;
     }
-    heif_image_handle_release(handle);
+    heif.image_handle_release(handle);
     return status;
 }
 
@@ -116,11 +157,16 @@ winnow_status codec_read_heif(const uint8_t *bytes, size_t size, int target, cod
                               codec_picture *picture, winnow_error *error)
 {
     (void)target;
-    struct heif_context *context = heif_context_alloc();
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+    if (!heif.loaded)
+        return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1,
+                       "a HEIC photo, which cannot be read without libheif: install it, or save it as JPEG");
+    struct heif_context *context = heif.context_alloc();
     if (!context)
         return wn_fail_memory(error);
     const winnow_status status = read_primary(context, bytes, size, info, picture, error);
-    heif_context_free(context);
+    heif.context_free(context);
     return status;
 }
 
