@@ -222,8 +222,7 @@ int command_check(int argc, char **argv)
     todo *t = calloc(1, sizeof *t);
     winnow_status status = t ? winnow_gate_open(operands[0], &gate, &error) : WINNOW_ERROR_MEMORY;
     if (!status)
-        status = judge_create(gate, judge_target(gate), given.threads ? given.threads : wn_cpu_count(),
-                              &t->judge, &error);
+        status = judge_create(gate, given.threads ? given.threads : wn_cpu_count(), &t->judge, &error);
     if (!status && given.explain)
         status = winnow_session_create(gate, &t->explainer, &error);
     if (t)

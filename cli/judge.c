@@ -14,19 +14,13 @@ struct judge {
     size_t embedding_size;
 };
 
-int judge_target(const winnow_gate *gate)
-{
-    const char *size = winnow_gate_metadata(gate, "winnow.input");
-    return size ? atoi(size) : 0;
-}
-
-winnow_status judge_create(const winnow_gate *gate, int target, int threads, judge **out, winnow_error *error)
+winnow_status judge_create(const winnow_gate *gate, int threads, judge **out, winnow_error *error)
 {
     judge *j = calloc(1, sizeof *j);
     if (!j)
         return wn_fail_memory(error);
     j->threads = threads;
-    j->target = target;
+    j->target = winnow_gate_input_size(gate);
     j->embedding_size = (size_t)winnow_gate_embedding_size(gate);
     j->pool = wn_pool_create(threads);
     j->session = calloc((size_t)threads, sizeof(winnow_session *));

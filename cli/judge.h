@@ -19,14 +19,10 @@ typedef struct judged {
     char message[512]; /* why it failed */
 } judged;
 
-winnow_status judge_create(const winnow_gate *gate, int target, int threads, judge **out,
-                           winnow_error *error);
+winnow_status judge_create(const winnow_gate *gate, int threads, judge **out, winnow_error *error);
 void judge_free(judge *judge);
 
 /* Judges path[count]; out[count]. embedding: (count, winnow_gate_embedding_size) to fill too, or NULL. */
 void judge_photos(judge *judge, const char *const *path, size_t count, judged *out, float *embedding);
-
-/* Side of the gate's input, for decoding big JPEGs at reduced scale. */
-int judge_target(const winnow_gate *gate);
 
 #endif

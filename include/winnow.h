@@ -94,9 +94,13 @@ WINNOW_API winnow_status winnow_gate_open_memory(const void *bytes, size_t size,
 /* Frees a gate; NULL is allowed. Its sessions must have been freed before. */
 WINNOW_API void winnow_gate_free(winnow_gate *gate);
 
-/* What the gate file says under `key` of how it was made (e.g. "winnow.backbone", "winnow.created", see
- * docs/format.md), or NULL; what a gate computes with is not among it. Owned by the gate. */
+/* What the gate file says under `key` (e.g. "winnow.backbone", "winnow.created", see docs/format.md), or
+ * NULL. Owned by the gate. */
 WINNOW_API const char *winnow_gate_metadata(const winnow_gate *gate, const char *key);
+
+/* Side in pixels of the square that the network sees. A decoder may reduce a photo (as JPEG's can, cheaply)
+ * as long as its shorter side stays at least twice that. */
+WINNOW_API int winnow_gate_input_size(const winnow_gate *gate);
 
 /* Length of the embedding that winnow_embed writes, in floats. */
 WINNOW_API int winnow_gate_embedding_size(const winnow_gate *gate);

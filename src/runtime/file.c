@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,42 +46,76 @@ static winnow_status read_all(int file, const char *path, char *bytes, size_t si
     return WINNOW_OK;
 }
 
-static winnow_status read_open(int file, const char *path, size_t limit, void **bytes, size_t *size,
-                               winnow_error *error)
+/* Opens the regular file `path` of at most `limit` bytes. */
+static winnow_status open_regular(const char *path, size_t limit, int *file, size_t *size,
+                                  winnow_error *error)
 {
     struct stat info;
-    if (fstat(file, &info))
+    /* Not blocking: opening a pipe would otherwise wait for its writer. */
+    *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*file < 0)
         return fail_errno(error, path, "cannot read");
-    if (S_ISDIR(info.st_mode))
-        return wn_fail(error, WINNOW_ERROR_IO, -1, "%s: is a folder, not a file", path);
-    if (!S_ISREG(info.st_mode))
-        return wn_fail(error, WINNOW_ERROR_IO, -1, "%s: is not a regular file", path);
-    if ((uintmax_t)info.st_size > limit)
-        return wn_fail(error, WINNOW_ERROR_FORMAT, -1, "%s: %jd bytes are more than the %zu that are allowed",
-                       path, (intmax_t)info.st_size, limit);
-    const size_t length = (size_t)info.st_size;
+    winnow_status status = WINNOW_OK;
+    if (fstat(*file, &info))
+        status = fail_errno(error, path, "cannot read");
+    else if (S_ISDIR(info.st_mode))
+        status = wn_fail(error, WINNOW_ERROR_IO, -1, "%s: is a folder, not a file", path);
+    else if (!S_ISREG(info.st_mode))
+        status = wn_fail(error, WINNOW_ERROR_IO, -1, "%s: is not a regular file", path);
+    else if ((uintmax_t)info.st_size > limit)
+        status =
+            wn_fail(error, WINNOW_ERROR_FORMAT, -1, "%s: %jd bytes are more than the %zu that are allowed",
+                    path, (intmax_t)info.st_size, limit);
+    if (status)
+        close(*file);
+    *size = status ? 0 : (size_t)info.st_size;
+    return status;
+}
+
+static winnow_status read_open(int file, const char *path, size_t length, void **bytes, winnow_error *error)
+{
     char *buffer = length <= SIZE_MAX - 64 ? aligned_alloc(64, (length / 64 + 1) * 64) : NULL;
     if (!buffer)
         return wn_fail_memory(error);
     const winnow_status status = read_all(file, path, buffer, length, error);
-    if (status) {
+    if (status)
         free(buffer);
-        return status;
-    }
-    *bytes = buffer;
-    *size = length;
-    return WINNOW_OK;
+    else
+        *bytes = buffer;
+    return status;
 }
 
 winnow_status wn_read_file(const char *path, size_t limit, void **bytes, size_t *size, winnow_error *error)
 {
-    /* Not blocking: opening a pipe would otherwise wait for its writer. */
-    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file < 0)
-        return fail_errno(error, path, "cannot read");
-    const winnow_status status = read_open(file, path, limit, bytes, size, error);
+    int file;
+    winnow_status status = open_regular(path, limit, &file, size, error);
+    if (status)
+        return status;
+    status = read_open(file, path, *size, bytes, error);
     close(file);
     return status;
+}
+
+winnow_status wn_map_file(const char *path, size_t limit, const void **bytes, size_t *size,
+                          winnow_error *error)
+{
+    int file;
+    winnow_status status = open_regular(path, limit, &file, size, error);
+    if (status)
+        return status;
+    void *mapped = *size ? mmap(NULL, *size, PROT_READ, MAP_PRIVATE, file, 0) : NULL;
+    if (mapped == MAP_FAILED)
+        status = fail_errno(error, path, "cannot read");
+    else
+        *bytes = *size ? mapped : "";
+    close(file);
+    return status;
+}
+
+void wn_unmap_file(const void *bytes, size_t size)
+{
+    if (size)
+        munmap((void *)bytes, size);
 }
 
 static int write_pieces(int file, const wn_piece *pieces, size_t count)

@@ -10,6 +10,13 @@
  * start with the path. */
 winnow_status wn_read_file(const char *path, size_t limit, void **bytes, size_t *size, winnow_error *error);
 
+/* The same without a copy, until wn_unmap_file: pages that are not looked at are never read. A file that
+ * another program cuts short meanwhile is a SIGBUS, so hold it only as long as it takes to read it; what
+ * winnow itself writes, by wn_write_file_atomic, never shrinks. */
+winnow_status wn_map_file(const char *path, size_t limit, const void **bytes, size_t *size,
+                          winnow_error *error);
+void wn_unmap_file(const void *bytes, size_t size);
+
 /* Writes a temporary file beside `path` (PATH.PID-N.tmp), syncs it, renames it over `path` and syncs the
  * folder: at every moment, power cuts included, `path` is either the old file or the whole new one. On
  * failure the temporary file is removed. A link is followed; the old file's permissions are kept; a folder or

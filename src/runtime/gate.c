@@ -104,6 +104,11 @@ const char *winnow_gate_metadata(const winnow_gate *gate, const char *key)
     return gate && key ? wn_gate_file_get(&gate->file, key) : NULL;
 }
 
+int winnow_gate_input_size(const winnow_gate *gate)
+{
+    return gate ? gate->file.network.input : 0;
+}
+
 int winnow_gate_embedding_size(const winnow_gate *gate)
 {
     return gate ? gate->dim[gate->embed] : 0;

@@ -72,8 +72,9 @@ winnow_status wn_gate_file_add_class(wn_gate_file *file, const char *name, winno
 /* Lengths of the network's features; 0 for an embedding that is not trained. */
 void wn_gate_file_dims(const wn_gate_file *file, int dim[WN_FEATURES]);
 
-/* Reads and checks everything; nothing of `bytes` is kept. `memory` false leaves file->memory empty (judging
- * does not need it). On failure *file is empty. */
+/* Reads and checks everything; nothing of `bytes` is kept. `memory` false is for judging alone: file->memory
+ * stays empty, and file->metadata is all that the file says, also of what is written from other members and
+ * could be stale once they change. On failure *file is empty. */
 winnow_status wn_gate_file_parse(const void *bytes, size_t size, bool memory, wn_gate_file *file,
                                  winnow_error *error);
 /* A gate with its memory, or a backbone: then there is no scorer (spec.parts is 0), calibration or memory

@@ -413,7 +413,7 @@ static winnow_status read_memory(const reader *r)
     return status;
 }
 
-/* Keys that the writer makes from the fields. */
+/* Keys that the writer makes from the fields: stale words of them must not come back. */
 static bool is_derived(const char *key)
 {
     static const char *const derived[] = {
@@ -432,12 +432,13 @@ static bool is_derived(const char *key)
     return false;
 }
 
-static winnow_status read_metadata(const reader *r)
+static winnow_status read_metadata(const reader *r, bool all)
 {
     for (size_t i = 0; i < wn_safetensors_metadata_count(r->in); i++) {
         const char *key, *value;
         wn_safetensors_metadata_at(r->in, i, &key, &value);
-        winnow_status status = is_derived(key) ? WINNOW_OK : wn_gate_file_set(r->file, key, value, r->error);
+        winnow_status status =
+            is_derived(key) && !all ? WINNOW_OK : wn_gate_file_set(r->file, key, value, r->error);
         if (status)
             return status;
     }
@@ -491,7 +492,7 @@ static winnow_status read_gate(const wn_safetensors *in, bool memory, wn_gate_fi
     if (!status && memory)
         status = read_memory(&r);
     if (!status)
-        status = read_metadata(&r);
+        status = read_metadata(&r, !memory);
     if (status)
         wn_gate_file_free(file);
     return status;

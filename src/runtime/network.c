@@ -2,6 +2,8 @@
  * The two tables, and their expansion into layers, offsets and tensor names. */
 #include "network.h"
 
+#include "memory.h"
+
 #include "random.h"
 
 #include <math.h>
@@ -204,8 +206,8 @@ uint64_t wn_network_macs(const wn_network *network)
 
 winnow_status wn_params_create(const wn_network *network, wn_params *params, winnow_error *error)
 {
-    const size_t bytes = (network->total * sizeof(float) + 63) / 64 * 64;
-    params->data = aligned_alloc(64, bytes);
+    const size_t bytes = network->total * sizeof(float);
+    params->data = wn_allocate(bytes);
     if (!params->data)
         return wn_fail_memory(error);
     memset(params->data, 0, bytes);

@@ -2,6 +2,7 @@
  * Builds a plan (folds, packs, plans memory) and runs it over a batch. */
 #include "plan.h"
 
+#include "memory.h"
 #include "stage.h"
 
 #include <math.h>
@@ -172,7 +173,7 @@ winnow_status wn_plan_create(const wn_network *network, const wn_params *params,
         packer p = {0};
         pack(&p, plan, params->data);
         const size_t bytes = p.used * sizeof(float);
-        plan->memory = aligned_alloc(64, bytes);
+        plan->memory = wn_allocate(bytes);
         if (plan->memory) {
             memset(plan->memory, 0, bytes);
             p = (packer){.base = plan->memory};

@@ -27,7 +27,8 @@ typedef struct pair {
 } pair;
 
 struct wn_safetensors {
-    void *owned;   /* the file's bytes, where we read them */
+    const void *mapped; /* the file's bytes, where it is ours to let go of them */
+    size_t size;
     char *strings; /* every name, key and value */
     entry *entry;  /* in order of data */
     size_t count, capacity;
@@ -341,17 +342,18 @@ winnow_status wn_safetensors_parse(const void *bytes, size_t size, wn_safetensor
 
 winnow_status wn_safetensors_read(const char *path, wn_safetensors **file, winnow_error *error)
 {
-    void *bytes;
+    const void *bytes;
     size_t size;
-    winnow_status status = wn_read_file(path, SIZE_MAX / 2, &bytes, &size, error);
+    winnow_status status = wn_map_file(path, SIZE_MAX / 2, &bytes, &size, error);
     if (status)
         return status;
     status = wn_safetensors_parse(bytes, size, file, error);
     if (status) {
-        free(bytes);
+        wn_unmap_file(bytes, size);
         return wn_fail_prefix(error, status, path);
     }
-    (*file)->owned = bytes;
+    (*file)->mapped = bytes;
+    (*file)->size = size;
     return WINNOW_OK;
 }
 
@@ -359,7 +361,8 @@ void wn_safetensors_free(wn_safetensors *file)
 {
     if (!file)
         return;
-    free(file->owned);
+    if (file->mapped)
+        wn_unmap_file(file->mapped, file->size);
     free(file->strings);
     free(file->entry);
     free(file->by_name);

@@ -50,7 +50,7 @@ bool wn_dtype_find(const char *name, wn_dtype *dtype);
 winnow_status wn_safetensors_parse(const void *bytes, size_t size, wn_safetensors **file,
                                    winnow_error *error);
 
-/* Reads the whole of `path` into memory that *file owns, then parses it. */
+/* Maps `path` into memory until wn_safetensors_free, and parses it. */
 winnow_status wn_safetensors_read(const char *path, wn_safetensors **file, winnow_error *error);
 
 void wn_safetensors_free(wn_safetensors *file);

@@ -13,6 +13,18 @@ winnow_status wn_read_file(const char *path, size_t limit, void **bytes, size_t 
     return none(path, error);
 }
 
+winnow_status wn_map_file(const char *path, size_t limit, const void **bytes, size_t *size,
+                          winnow_error *error)
+{
+    (void)limit, (void)bytes, (void)size;
+    return none(path, error);
+}
+
+void wn_unmap_file(const void *bytes, size_t size)
+{
+    (void)bytes, (void)size;
+}
+
 winnow_status wn_write_file_atomic(const char *path, const void *bytes, size_t size, winnow_error *error)
 {
     (void)bytes, (void)size;
