@@ -157,6 +157,28 @@ static void reads_that_cannot_be(void **state)
     assert_non_null(strstr(error.message, "/a: 11 bytes are more than the 10 that are allowed"));
 }
 
+static void maps_whole_files(void **state)
+{
+    (void)state;
+    winnow_error error;
+    const void *bytes;
+    size_t size;
+    const char *path = in_folder("mapped");
+    put(path, "12345678901");
+    assert_int_equal(wn_map_file(path, 11, &bytes, &size, &error), WINNOW_OK);
+    assert_int_equal(size, 11);
+    assert_memory_equal(bytes, "12345678901", 11);
+    wn_unmap_file(bytes, size);
+    assert_int_equal(wn_map_file(path, 10, &bytes, &size, &error), WINNOW_ERROR_FORMAT);
+    put(path, "");
+    assert_int_equal(wn_map_file(path, 10, &bytes, &size, &error), WINNOW_OK);
+    assert_int_equal(size, 0);
+    wn_unmap_file(bytes, size);
+    remove(path);
+    assert_int_equal(wn_map_file(path, 10, &bytes, &size, &error), WINNOW_ERROR_IO);
+    assert_message(&error, path, "cannot read: No such file or directory");
+}
+
 /* The kernel refuses to write beyond 4096 bytes: the error comes in the middle, as with a full disk. */
 static void a_write_that_breaks_off_leaves_the_old_file(void **state)
 {
@@ -257,6 +279,7 @@ static void messages_are_one_clean_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(maps_whole_files),
         cmocka_unit_test(writes_replace),
         cmocka_unit_test(permissions_and_links_are_kept),
         cmocka_unit_test(writes_that_cannot_be),

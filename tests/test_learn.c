@@ -7,6 +7,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,6 +117,30 @@ static void a_backbone_becomes_a_gate(void **state)
     assert_true(lesson.after.new_rejected < 0.2 && isnan(lesson.after.new_accepted));
     assert_true(accepted(out, GRASS) >= 0.8);
     assert_true(accepted(out, TOYS) <= 0.1);
+    winnow_learner_free(learner);
+    winnow_bytes_free(out.data);
+}
+
+/* All that the file says, also of what the gate computes with. */
+static void a_gate_tells_how_it_was_made(void **state)
+{
+    const test_file *backbone = *state;
+    winnow_learner *learner;
+    winnow_lesson lesson;
+    winnow_gate *gate;
+    char size[16];
+    assert_int_equal(winnow_learner_create(backbone->data, backbone->size, &learner, NULL), WINNOW_OK);
+    add(learner, GRASS, 0, 60, WINNOW_LABEL_NORMAL);
+    test_file out = learn(learner, &lesson);
+    assert_int_equal(winnow_gate_open_memory(out.data, out.size, &gate, NULL), WINNOW_OK);
+    snprintf(size, sizeof size, "%d", winnow_gate_input_size(gate));
+    assert_string_equal(winnow_gate_metadata(gate, "winnow.input"), size);
+    assert_true(winnow_gate_input_size(gate) >= 32);
+    assert_string_equal(winnow_gate_metadata(gate, "winnow.false_reject"), "0.05");
+    assert_string_equal(winnow_gate_metadata(gate, "winnow.calibration.count"), "60");
+    assert_non_null(winnow_gate_metadata(gate, "winnow.scorer"));
+    assert_null(winnow_gate_metadata(gate, "winnow.nothing"));
+    winnow_gate_free(gate);
     winnow_learner_free(learner);
     winnow_bytes_free(out.data);
 }
@@ -320,13 +345,10 @@ static int destroy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_backbone_becomes_a_gate),
-        cmocka_unit_test(a_gate_learns_look_alikes),
-        cmocka_unit_test(what_is_told_again_is_corrected),
-        cmocka_unit_test(sources_widen_the_promise),
-        cmocka_unit_test(a_camera_recalibrates_a_gate),
-        cmocka_unit_test(nonsense_is_refused),
-        cmocka_unit_test(memory_is_bounded),
+        cmocka_unit_test(a_backbone_becomes_a_gate), cmocka_unit_test(a_gate_tells_how_it_was_made),
+        cmocka_unit_test(a_gate_learns_look_alikes), cmocka_unit_test(what_is_told_again_is_corrected),
+        cmocka_unit_test(sources_widen_the_promise), cmocka_unit_test(a_camera_recalibrates_a_gate),
+        cmocka_unit_test(nonsense_is_refused),       cmocka_unit_test(memory_is_bounded),
     };
     return cmocka_run_group_tests(tests, create, destroy);
 }
