@@ -43,6 +43,8 @@ class Error(Exception):
 
     `code` is the status of winnow.h in lower case ("io", "format", "argument", ...); `where` the byte position in a file, or None."""
 
+    __module__ = "winnow"
+
     def __init__(self, message: str, code: str = "argument", where: int | None = None):
         super().__init__(message)
         self.code = code
