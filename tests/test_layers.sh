@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Dependencies point one way: cli -> {serve, report, convert, synth, train, codec} -> runtime. A file may include headers of its
+# Dependencies point one way: cli -> {serve, report, convert, synth, train, codec} -> {runtime, library}. A file may include headers of its
 # own module and of those that stand below it; the runtime knows libc, libm and the public header alone.
 set -u
 cd "$(dirname "$0")/.." || exit 2
@@ -28,12 +28,13 @@ check() {
 }
 
 check src/runtime '$^'
-check src/codec 'src/runtime/'
-check src/synth 'src/(runtime|codec)/'
+check src/library '$^'
+check src/codec 'src/(runtime|library)/'
+check src/synth 'src/(runtime|codec|library)/'
 check src/train 'src/(runtime|codec)/'
 check src/convert 'src/(runtime|train)/'
 check src/report 'src/(runtime|codec|train)/'
-check src/serve 'src/(runtime|codec)/'
+check src/serve 'src/(runtime|codec|library)/'
 check cli 'src/'
 
 # The runtime links nothing but libc and libm, and starts no threads.

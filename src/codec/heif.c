@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * HEIC (and AVIF) by libheif, where the build has it. libheif turns and mirrors the picture as the container
  * says; the orientation in its EXIF block repeats that, and must not be applied again. */
+#include "../library/library.h"
 #include "formats.h"
 
 #include <string.h>
@@ -18,15 +19,10 @@ bool codec_is_heif(const uint8_t *bytes, size_t size)
 
 #ifdef WN_HAVE_HEIF
 
-#include <dlfcn.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include <libheif/heif.h>
 
-/* libheif brings video codecs and the C++ library with it, which take longer to load (8 ms) than a photo
- * takes to judge. So it is loaded when the first HEIC photo comes, and its functions are called through here.
- */
 #define FUNCTIONS(X)                                                                                         \
     X(context_alloc)                                                                                         \
     X(context_free)                                                                                          \
@@ -47,21 +43,10 @@ bool codec_is_heif(const uint8_t *bytes, size_t size)
     X(image_handle_release)                                                                                  \
     X(image_release)
 
-#define DECLARE(name) __typeof__(&heif_##name) name;
+#define POINTER(name) __typeof__(&heif_##name) name;
 static struct {
-    FUNCTIONS(DECLARE)
-    bool loaded;
-} heif;
-
-static void load(void)
-{
-    void *library = dlopen(WN_HEIF_LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    heif.loaded = library != NULL;
-#define FIND(name)                                                                                           \
-    *(void **)&heif.name = heif.loaded ? dlsym(library, "heif_" #name) : NULL;                               \
-    heif.loaded = heif.name != NULL;
-    FUNCTIONS(FIND)
-}
+    FUNCTIONS(POINTER)
+} heif; /* heif_context_alloc() is called heif.context_alloc() */
 
 static winnow_status fail(struct heif_error reason, winnow_error *error)
 {
@@ -157,9 +142,7 @@ winnow_status codec_read_heif(const uint8_t *bytes, size_t size, int target, cod
                               codec_picture *picture, winnow_error *error)
 {
     (void)target;
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, load);
-    if (!heif.loaded)
+    if (!WN_LIBRARY_LOAD(WN_HEIF_LIBRARY, "heif_", FUNCTIONS, &heif))
         return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1,
                        "a HEIC photo, which cannot be read without libheif: install it, or save it as JPEG");
     struct heif_context *context = heif.context_alloc();

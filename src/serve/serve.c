@@ -5,6 +5,8 @@
  * name. */
 #include "serve.h"
 
+#include "../library/library.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +17,22 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Loaded when a server starts: MHD_stop_daemon() is called http.stop_daemon(). */
+#define FUNCTIONS(X)                                                                                         \
+    X(add_response_header)                                                                                   \
+    X(create_response_from_buffer)                                                                           \
+    X(create_response_from_fd64)                                                                             \
+    X(destroy_response)                                                                                      \
+    X(get_daemon_info)                                                                                       \
+    X(queue_response)                                                                                        \
+    X(start_daemon)                                                                                          \
+    X(stop_daemon)
+
+#define POINTER(name) __typeof__(&MHD_##name) name;
+static struct {
+    FUNCTIONS(POINTER)
+} http;
 
 struct wn_server {
     struct MHD_Daemon *daemon;
@@ -73,11 +91,11 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
     };
     if (!response)
         return MHD_NO;
-    MHD_add_response_header(response, "Content-Type", type);
+    http.add_response_header(response, "Content-Type", type);
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
-        MHD_add_response_header(response, headers[i][0], headers[i][1]);
-    const enum MHD_Result result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
+        http.add_response_header(response, headers[i][0], headers[i][1]);
+    const enum MHD_Result result = http.queue_response(connection, status, response);
+    http.destroy_response(response);
     return result;
 }
 
@@ -85,7 +103,7 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
 {
     return answer(
         connection, status,
-        MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT),
+        http.create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT),
         "text/plain; charset=utf-8");
 }
 
@@ -115,7 +133,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
             close(file);
         return refuse(connection, MHD_HTTP_NOT_FOUND, "no such file\n");
     }
-    struct MHD_Response *response = MHD_create_response_from_fd64((uint64_t)info.st_size, file);
+    struct MHD_Response *response = http.create_response_from_fd64((uint64_t)info.st_size, file);
     if (!response)
         close(file);
     return answer(connection, MHD_HTTP_OK, response, wn_serve_type(url));
@@ -134,21 +152,24 @@ winnow_status wn_serve_start(const char *web, const char *gate, const char *addr
                        "%s: no page there: give the folder that holds index.html by --web", web);
     if (gate && access(gate, R_OK))
         return wn_fail(error, WINNOW_ERROR_IO, -1, "%s: cannot read: %s", gate, strerror(errno));
+    if (!WN_LIBRARY_LOAD(WN_MICROHTTPD_LIBRARY, "MHD_", FUNCTIONS, &http))
+        return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1, "serving needs libmicrohttpd: install %s",
+                       WN_MICROHTTPD_LIBRARY);
     wn_server *made = calloc(1, sizeof *made);
     if (!made)
         return wn_fail_memory(error);
     made->web = web;
     made->gate = gate;
     made->daemon =
-        MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, handle, made,
-                         MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&where, MHD_OPTION_CONNECTION_LIMIT, 64u,
-                         MHD_OPTION_CONNECTION_TIMEOUT, 30u, MHD_OPTION_END);
+        http.start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, handle, made,
+                          MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&where, MHD_OPTION_CONNECTION_LIMIT, 64u,
+                          MHD_OPTION_CONNECTION_TIMEOUT, 30u, MHD_OPTION_END);
     if (!made->daemon) {
         free(made);
         return wn_fail(error, WINNOW_ERROR_IO, -1, "%s:%d: cannot listen there: %s; try another --port",
                        address, port, strerror(errno));
     }
-    *bound = MHD_get_daemon_info(made->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
+    *bound = http.get_daemon_info(made->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
     *server = made;
     return WINNOW_OK;
 }
@@ -157,6 +178,6 @@ void wn_serve_stop(wn_server *server)
 {
     if (!server)
         return;
-    MHD_stop_daemon(server->daemon);
+    http.stop_daemon(server->daemon);
     free(server);
 }

@@ -36,8 +36,8 @@ static void soften_line(uint8_t *pixel, int count, ptrdiff_t step, int softness)
 static void soften_all(scene *s, int softness)
 {
     int w = (int)s->width, h = (int)s->height;
-    uint8_t *bytes = cairo_image_surface_get_data(s->surface);
-    ptrdiff_t stride = cairo_image_surface_get_stride(s->surface);
+    uint8_t *bytes = cairo.image_surface_get_data(s->surface);
+    ptrdiff_t stride = cairo.image_surface_get_stride(s->surface);
     for (int y = 0; y < h; y++)
         soften_line(bytes + y * stride, w, 4, softness);
     for (int x = 0; x < w; x++)
@@ -60,7 +60,7 @@ static int noise(uint64_t *state)
 void camera_take(scene *s, uint8_t *rgb)
 {
     int w = (int)s->width, h = (int)s->height;
-    cairo_surface_flush(s->surface);
+    cairo.surface_flush(s->surface);
     int blurs = chance(s, 0.25) ? 1 + choose(s, 2) : 0;
     for (int i = 0; i < blurs; i++)
         soften_all(s, 40 + choose(s, 45));
@@ -69,8 +69,8 @@ void camera_take(scene *s, uint8_t *rgb)
     build_curve(gain * s->place.warmth.r, contrast, curve[0]);
     build_curve(gain * s->place.warmth.g, contrast, curve[1]);
     build_curve(gain * s->place.warmth.b, contrast, curve[2]);
-    const uint8_t *bytes = cairo_image_surface_get_data(s->surface);
-    ptrdiff_t stride = cairo_image_surface_get_stride(s->surface);
+    const uint8_t *bytes = cairo.image_surface_get_data(s->surface);
+    ptrdiff_t stride = cairo.image_surface_get_stride(s->surface);
     int amount = (int)(s->place.noise * 255 / 147 * 4096); /* 147: the deviation of noise() */
     double reach = 4 / (s->width * s->width + s->height * s->height);
     uint64_t state = wn_random_next(&s->random);

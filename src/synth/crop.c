@@ -28,14 +28,14 @@ static void blade_profile(double width, double *half)
 static void draw_blade_shadow(scene *s, const blade *b, const double *half)
 {
     double away = b->width * 1.2 + s->side * 0.012;
-    cairo_save(s->cairo);
-    cairo_translate(s->cairo, -cos(s->place.light) * away, -sin(s->place.light) * away);
+    cairo.save(s->cairo);
+    cairo.translate(s->cairo, -cos(s->place.light) * away, -sin(s->place.light) * away);
     for (int soft = 0; soft < 2; soft++) {
         strip_path(s, &b->spine, half, soft ? -1.3 : -0.9, soft ? 1.3 : 0.9);
         use(s, (colour){0, 0, 0.03}, s->place.shadow * 0.5 + 0.06);
-        cairo_fill(s->cairo);
+        cairo.fill(s->cairo);
     }
-    cairo_restore(s->cairo);
+    cairo.restore(s->cairo);
 }
 
 /* Darker at the foot, dry at the tip where it is sick. */
@@ -43,12 +43,12 @@ static cairo_pattern_t *shade_along(const blade *b, double light)
 {
     const int tip = SPINE_POINTS - 1;
     const spine *p = &b->spine;
-    cairo_pattern_t *along = cairo_pattern_create_linear(p->x[0], p->y[0], p->x[tip], p->y[tip]);
+    cairo_pattern_t *along = cairo.pattern_create_linear(p->x[0], p->y[0], p->x[tip], p->y[tip]);
     colour base = shade(b->colour, light * 0.75), middle = shade(b->colour, light);
     colour end = shade(mix(b->colour, (colour){0.8, 0.72, 0.4}, b->sick * 0.7), light * 1.1);
-    cairo_pattern_add_color_stop_rgb(along, 0, base.r, base.g, base.b);
-    cairo_pattern_add_color_stop_rgb(along, 0.45, middle.r, middle.g, middle.b);
-    cairo_pattern_add_color_stop_rgb(along, 1, end.r, end.g, end.b);
+    cairo.pattern_add_color_stop_rgb(along, 0, base.r, base.g, base.b);
+    cairo.pattern_add_color_stop_rgb(along, 0.45, middle.r, middle.g, middle.b);
+    cairo.pattern_add_color_stop_rgb(along, 1, end.r, end.g, end.b);
     return along;
 }
 
@@ -58,11 +58,11 @@ static void draw_half(scene *s, const blade *b, const double *half, double edge,
     use(s, shade(b->colour, light), 1);
     if (b->width > s->side * 0.02) {
         cairo_pattern_t *along = shade_along(b, light);
-        cairo_set_source(s->cairo, along);
-        cairo_pattern_destroy(along);
+        cairo.set_source(s->cairo, along);
+        cairo.pattern_destroy(along);
     }
     strip_path(s, &b->spine, half, edge, 0);
-    cairo_fill(s->cairo);
+    cairo.fill(s->cairo);
 }
 
 static void draw_veins(scene *s, const blade *b, const double *half)

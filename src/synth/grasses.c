@@ -42,7 +42,7 @@ static void draw_maize_leaf(scene *s, const spine *p, double width, colour c)
         rib[i] = width * 0.13 * (1.1 - (double)i / (SPINE_POINTS - 1));
     strip_path(s, p, rib, -1, 1);
     use(s, mix(c, (colour){0.93, 0.97, 0.8}, 0.75), 1);
-    cairo_fill(s->cairo);
+    cairo.fill(s->cairo);
 }
 
 static void draw_maize_plant(scene *s)
@@ -84,12 +84,12 @@ static void draw_hair(scene *s, double x, double y, double angle, double length,
 {
     double ex = x + cos(angle) * length, ey = y + sin(angle) * length;
     double sag = uniform(s, -0.3, 0.5) * length;
-    cairo_move_to(s->cairo, x, y);
-    cairo_curve_to(s->cairo, x + cos(angle) * length * 0.4, y + sin(angle) * length * 0.5, ex, ey,
+    cairo.move_to(s->cairo, x, y);
+    cairo.curve_to(s->cairo, x + cos(angle) * length * 0.4, y + sin(angle) * length * 0.5, ex, ey,
                    ex + sag * 0.4, ey + fabs(sag));
-    cairo_set_line_width(s->cairo, width);
+    cairo.set_line_width(s->cairo, width);
     use(s, c, 1);
-    cairo_stroke(s->cairo);
+    cairo.stroke(s->cairo);
 }
 
 static void draw_tuft(scene *s, double x, double y, double size, int hairs)

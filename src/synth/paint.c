@@ -75,7 +75,7 @@ colour any_paint(scene *s)
 
 void use(scene *s, colour c, double alpha)
 {
-    cairo_set_source_rgba(s->cairo, c.r, c.g, c.b, alpha);
+    cairo.set_source_rgba(s->cairo, c.r, c.g, c.b, alpha);
 }
 
 /* ---- shapes ---- */
@@ -83,52 +83,52 @@ void use(scene *s, colour c, double alpha)
 void fill_lit(scene *s, colour c, double x, double y, double radius)
 {
     double lx = cos(s->place.light) * radius, ly = sin(s->place.light) * radius;
-    cairo_pattern_t *pattern = cairo_pattern_create_linear(x + lx, y + ly, x - lx, y - ly);
+    cairo_pattern_t *pattern = cairo.pattern_create_linear(x + lx, y + ly, x - lx, y - ly);
     double depth = 0.25 + s->place.shadow;
     colour bright = shade(c, 1 + 0.6 * depth), dark = shade(c, 1 - 0.8 * depth);
-    cairo_pattern_add_color_stop_rgb(pattern, 0, bright.r, bright.g, bright.b);
-    cairo_pattern_add_color_stop_rgb(pattern, 1, dark.r, dark.g, dark.b);
-    cairo_set_source(s->cairo, pattern);
-    cairo_fill(s->cairo);
-    cairo_pattern_destroy(pattern);
+    cairo.pattern_add_color_stop_rgb(pattern, 0, bright.r, bright.g, bright.b);
+    cairo.pattern_add_color_stop_rgb(pattern, 1, dark.r, dark.g, dark.b);
+    cairo.set_source(s->cairo, pattern);
+    cairo.fill(s->cairo);
+    cairo.pattern_destroy(pattern);
 }
 
 void disc(scene *s, double x, double y, double rx, double ry, double angle, colour c, double alpha)
 {
-    cairo_save(s->cairo);
-    cairo_translate(s->cairo, x, y);
-    cairo_rotate(s->cairo, angle);
-    cairo_scale(s->cairo, fmax(rx, 0.1), fmax(ry, 0.1));
-    cairo_arc(s->cairo, 0, 0, 1, 0, 2 * M_PI);
-    cairo_restore(s->cairo);
+    cairo.save(s->cairo);
+    cairo.translate(s->cairo, x, y);
+    cairo.rotate(s->cairo, angle);
+    cairo.scale(s->cairo, fmax(rx, 0.1), fmax(ry, 0.1));
+    cairo.arc(s->cairo, 0, 0, 1, 0, 2 * M_PI);
+    cairo.restore(s->cairo);
     use(s, c, alpha);
-    cairo_fill(s->cairo);
+    cairo.fill(s->cairo);
 }
 
 void line(scene *s, double x0, double y0, double x1, double y1, double width, colour c, double alpha)
 {
-    cairo_move_to(s->cairo, x0, y0);
-    cairo_line_to(s->cairo, x1, y1);
-    cairo_set_line_width(s->cairo, width);
+    cairo.move_to(s->cairo, x0, y0);
+    cairo.line_to(s->cairo, x1, y1);
+    cairo.set_line_width(s->cairo, width);
     use(s, c, alpha);
-    cairo_stroke(s->cairo);
+    cairo.stroke(s->cairo);
 }
 
 void box(scene *s, double x, double y, double w, double h, colour c)
 {
-    cairo_rectangle(s->cairo, x, y, w, h);
+    cairo.rectangle(s->cairo, x, y, w, h);
     use(s, c, 1);
-    cairo_fill(s->cairo);
+    cairo.fill(s->cairo);
 }
 
 void quad(scene *s, const double xy[8], colour c)
 {
-    cairo_move_to(s->cairo, xy[0], xy[1]);
+    cairo.move_to(s->cairo, xy[0], xy[1]);
     for (int i = 2; i < 8; i += 2)
-        cairo_line_to(s->cairo, xy[i], xy[i + 1]);
-    cairo_close_path(s->cairo);
+        cairo.line_to(s->cairo, xy[i], xy[i + 1]);
+    cairo.close_path(s->cairo);
     use(s, c, 1);
-    cairo_fill(s->cairo);
+    cairo.fill(s->cairo);
 }
 
 void blob_path(scene *s, double x, double y, double rx, double ry, double rough)
@@ -142,14 +142,14 @@ void blob_path(scene *s, double x, double y, double rx, double ry, double rough)
         py[i] = y + ry * r * sin(angle);
     }
     /* Catmull-Rom through the points, as cubic Beziers. */
-    cairo_move_to(s->cairo, px[0], py[0]);
+    cairo.move_to(s->cairo, px[0], py[0]);
     for (int i = 0; i < N; i++) {
         int before = (i + N - 1) % N, next = (i + 1) % N, after = (i + 2) % N;
-        cairo_curve_to(s->cairo, px[i] + (px[next] - px[before]) / 6, py[i] + (py[next] - py[before]) / 6,
+        cairo.curve_to(s->cairo, px[i] + (px[next] - px[before]) / 6, py[i] + (py[next] - py[before]) / 6,
                        px[next] - (px[after] - px[i]) / 6, py[next] - (py[after] - py[i]) / 6, px[next],
                        py[next]);
     }
-    cairo_close_path(s->cairo);
+    cairo.close_path(s->cairo);
 }
 
 spine spine_make(double x, double y, double angle, double length, double bend, double droop)
@@ -174,20 +174,20 @@ spine spine_make(double x, double y, double angle, double length, double bend, d
 void strip_path(scene *s, const spine *p, const double *half, double a, double b)
 {
     for (int i = 0; i < SPINE_POINTS; i++)
-        cairo_line_to(s->cairo, p->x[i] + p->nx[i] * half[i] * a, p->y[i] + p->ny[i] * half[i] * a);
+        cairo.line_to(s->cairo, p->x[i] + p->nx[i] * half[i] * a, p->y[i] + p->ny[i] * half[i] * a);
     for (int i = SPINE_POINTS - 1; i >= 0; i--)
-        cairo_line_to(s->cairo, p->x[i] + p->nx[i] * half[i] * b, p->y[i] + p->ny[i] * half[i] * b);
-    cairo_close_path(s->cairo);
+        cairo.line_to(s->cairo, p->x[i] + p->nx[i] * half[i] * b, p->y[i] + p->ny[i] * half[i] * b);
+    cairo.close_path(s->cairo);
 }
 
 void strip_line(scene *s, const spine *p, const double *half, double a, int from, int to, double width,
                 colour c, double alpha)
 {
     for (int i = from; i <= to; i++)
-        cairo_line_to(s->cairo, p->x[i] + p->nx[i] * half[i] * a, p->y[i] + p->ny[i] * half[i] * a);
-    cairo_set_line_width(s->cairo, width);
+        cairo.line_to(s->cairo, p->x[i] + p->nx[i] * half[i] * a, p->y[i] + p->ny[i] * half[i] * a);
+    cairo.set_line_width(s->cairo, width);
     use(s, c, alpha);
-    cairo_stroke(s->cairo);
+    cairo.stroke(s->cairo);
 }
 
 void draw_stem(scene *s, const spine *p, double w0, double w1, colour c)
@@ -200,14 +200,14 @@ void draw_stem(scene *s, const spine *p, double w0, double w1, colour c)
     disc(s, p->x[tip], p->y[tip], w1, w1, 0, shade(c, 0.9), 1);
     strip_path(s, p, half, -1, 1);
     use(s, c, 1);
-    cairo_fill(s->cairo);
+    cairo.fill(s->cairo);
     bool lit_left = cos(s->place.light) * p->nx[tip / 2] + sin(s->place.light) * p->ny[tip / 2] > 0;
     strip_path(s, p, half, lit_left ? -1 : 1, lit_left ? -0.2 : 0.2);
     use(s, shade(c, 0.6), 0.5);
-    cairo_fill(s->cairo);
+    cairo.fill(s->cairo);
     strip_path(s, p, half, lit_left ? 0.3 : -0.3, lit_left ? 0.6 : -0.6);
     use(s, shade(c, 1.8), 0.4);
-    cairo_fill(s->cairo);
+    cairo.fill(s->cairo);
 }
 
 /* ---- textures: fractal value noise (Perlin, "An image synthesizer", 1985, with values for gradients) ----
@@ -254,9 +254,9 @@ void fill_texture(scene *s, const texture *t)
     float c = (float)cos(t->angle), n = (float)sin(t->angle);
     float per_x = (float)(1 / (t->grain_x * s->side)), per_y = (float)(1 / (t->grain_y * s->side));
     const float far = LATTICE * 64; /* keeps coordinates positive */
-    cairo_surface_flush(s->surface);
-    unsigned char *bytes = cairo_image_surface_get_data(s->surface);
-    int stride = cairo_image_surface_get_stride(s->surface);
+    cairo.surface_flush(s->surface);
+    unsigned char *bytes = cairo.image_surface_get_data(s->surface);
+    int stride = cairo.image_surface_get_stride(s->surface);
     for (int y = 0; y < (int)s->height; y++) {
         uint32_t *row = (uint32_t *)(void *)(bytes + (ptrdiff_t)y * stride);
         for (int x = 0; x < (int)s->width; x++) {
@@ -268,5 +268,5 @@ void fill_texture(scene *s, const texture *t)
             row[x] = table[(int)(255 * sum / total)];
         }
     }
-    cairo_surface_mark_dirty(s->surface);
+    cairo.surface_mark_dirty(s->surface);
 }

@@ -4,8 +4,8 @@
 #define SYNTH_PAINT_H
 
 #include "../runtime/random.h"
+#include "drawing.h"
 
-#include <cairo.h>
 #include <stdbool.h>
 
 typedef struct colour {

@@ -13,11 +13,11 @@ static void draw_glyph(scene *s, double x, double y, double size, colour ink)
     for (int i = 0; i < strokes; i++) {
         double x0 = x + choose(s, 3) * size * 0.25, y0 = y + choose(s, 3) * size * 0.4;
         if (chance(s, 0.3)) {
-            cairo_arc(s->cairo, x + size * 0.25, y + size * 0.55, size * 0.25, uniform(s, 0, 3),
+            cairo.arc(s->cairo, x + size * 0.25, y + size * 0.55, size * 0.25, uniform(s, 0, 3),
                       uniform(s, 3, 6.3));
-            cairo_set_line_width(s->cairo, size * 0.13);
+            cairo.set_line_width(s->cairo, size * 0.13);
             use(s, ink, 1);
-            cairo_stroke(s->cairo);
+            cairo.stroke(s->cairo);
         } else {
             bool upright = chance(s, 0.6);
             line(s, x0, y0, x0 + (upright ? 0 : size * 0.4), y0 + (upright ? size * 0.8 : 0), size * 0.13,
@@ -50,19 +50,19 @@ static void draw_stripes(scene *s)
     double wave = chance(s, 0.3) ? pitch * uniform(s, 0.3, 1) : 0, sway = uniform(s, 3, 20);
     colour a = any_paint(s), b = any_paint(s);
     bool gaps = chance(s, 0.35); /* the ground shows between */
-    cairo_save(s->cairo);
-    cairo_translate(s->cairo, s->width / 2, s->height / 2);
-    cairo_rotate(s->cairo, uniform(s, 0, M_PI));
+    cairo.save(s->cairo);
+    cairo.translate(s->cairo, s->width / 2, s->height / 2);
+    cairo.rotate(s->cairo, uniform(s, 0, M_PI));
     if (!gaps)
         box(s, -reach, -reach, 2 * reach, 2 * reach, a);
     for (double y = -reach * 0.55; y < reach * 0.55; y += pitch) {
         for (int i = 0; i <= 24; i++)
-            cairo_line_to(s->cairo, reach * (i / 24.0 - 0.5) * 1.2, y + wave * sin(sway * i / 24.0));
-        cairo_set_line_width(s->cairo, pitch * share);
+            cairo.line_to(s->cairo, reach * (i / 24.0 - 0.5) * 1.2, y + wave * sin(sway * i / 24.0));
+        cairo.set_line_width(s->cairo, pitch * share);
         use(s, shade(b, uniform(s, 0.85, 1.1)), 1);
-        cairo_stroke(s->cairo);
+        cairo.stroke(s->cairo);
     }
-    cairo_restore(s->cairo);
+    cairo.restore(s->cairo);
 }
 
 static void draw_tiles(scene *s)
@@ -81,10 +81,10 @@ static void draw_planks(scene *s)
     colour wood =
         chance(s, 0.4) ? any_paint(s) : hsv(uniform(s, 18, 42), uniform(s, 0.2, 0.6), uniform(s, 0.3, 0.8));
     bool upright = chance(s, 0.5);
-    cairo_save(s->cairo);
+    cairo.save(s->cairo);
     if (upright) {
-        cairo_translate(s->cairo, s->width, 0);
-        cairo_rotate(s->cairo, M_PI / 2);
+        cairo.translate(s->cairo, s->width, 0);
+        cairo.rotate(s->cairo, M_PI / 2);
     }
     double reach = s->width + s->height;
     for (double y = -s->side * 0.3; y < reach; y += width) {
@@ -92,17 +92,17 @@ static void draw_planks(scene *s)
         box(s, -s->side * 0.3, y, reach * 1.3, width * 0.96, plank);
         for (int i = 0; i < 5; i++) {
             double gy = y + width * uniform(s, 0.1, 0.9);
-            cairo_move_to(s->cairo, -s->side * 0.3, gy);
-            cairo_curve_to(s->cairo, reach * 0.2, gy + width * 0.1, reach * 0.4, gy - width * 0.1, reach, gy);
-            cairo_set_line_width(s->cairo, fmax(0.5, width * 0.02));
+            cairo.move_to(s->cairo, -s->side * 0.3, gy);
+            cairo.curve_to(s->cairo, reach * 0.2, gy + width * 0.1, reach * 0.4, gy - width * 0.1, reach, gy);
+            cairo.set_line_width(s->cairo, fmax(0.5, width * 0.02));
             use(s, shade(plank, 0.6), 0.6);
-            cairo_stroke(s->cairo);
+            cairo.stroke(s->cairo);
         }
         if (chance(s, 0.4))
             disc(s, reach * uniform(s, 0, 0.6), y + width / 2, width * 0.2, width * 0.1, 0,
                  shade(plank, 0.45), 1);
     }
-    cairo_restore(s->cairo);
+    cairo.restore(s->cairo);
 }
 
 static void draw_cloth(scene *s)
@@ -126,16 +126,16 @@ static void draw_shapes(scene *s)
         double turn = uniform(s, 0, 2 * M_PI);
         int corners = 3 + choose(s, 5);
         for (int k = 0; k < corners; k++)
-            cairo_line_to(s->cairo, x + r * cos(turn + 2 * M_PI * k / corners),
+            cairo.line_to(s->cairo, x + r * cos(turn + 2 * M_PI * k / corners),
                           y + r * sin(turn + 2 * M_PI * k / corners));
-        cairo_close_path(s->cairo);
+        cairo.close_path(s->cairo);
         colour c = any_paint(s);
         if (chance(s, 0.6)) {
             fill_lit(s, c, x, y, r);
         } else {
-            cairo_set_line_width(s->cairo, r * uniform(s, 0.05, 0.3));
+            cairo.set_line_width(s->cairo, r * uniform(s, 0.05, 0.3));
             use(s, c, 1);
-            cairo_stroke(s->cairo);
+            cairo.stroke(s->cairo);
         }
     }
 }

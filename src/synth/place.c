@@ -120,12 +120,12 @@ static void draw_sky(scene *s)
     colour haze = mix(blue, (colour){1, 1, 1}, uniform(s, 0.3, 0.9));
     fill_texture(s, &(texture){blue, mix(blue, haze, 0.4), haze, uniform(s, 0.3, 1), uniform(s, 0.15, 0.5),
                                uniform(s, -0.3, 0.3), 4, uniform(s, 0.5, 2.5)});
-    cairo_pattern_t *rise = cairo_pattern_create_linear(0, 0, 0, s->height);
-    cairo_pattern_add_color_stop_rgba(rise, 0, blue.r, blue.g, blue.b, 0.4);
-    cairo_pattern_add_color_stop_rgba(rise, 1, haze.r, haze.g, haze.b, 0.6);
-    cairo_set_source(s->cairo, rise);
-    cairo_paint(s->cairo);
-    cairo_pattern_destroy(rise);
+    cairo_pattern_t *rise = cairo.pattern_create_linear(0, 0, 0, s->height);
+    cairo.pattern_add_color_stop_rgba(rise, 0, blue.r, blue.g, blue.b, 0.4);
+    cairo.pattern_add_color_stop_rgba(rise, 1, haze.r, haze.g, haze.b, 0.6);
+    cairo.set_source(s->cairo, rise);
+    cairo.paint(s->cairo);
+    cairo.pattern_destroy(rise);
 }
 
 /* A flat sheet with light falling off across it. */
@@ -134,13 +134,13 @@ static void draw_sheet(scene *s, colour c, double grain, double contrast)
     fill_texture(s, &(texture){shade(c, 0.93), c, shade(c, 1.05), grain, grain, 0, 3, contrast});
     double far = s->width + s->height;
     double lx = cos(s->place.light) * far / 2, ly = sin(s->place.light) * far / 2;
-    cairo_pattern_t *fall = cairo_pattern_create_linear(s->width / 2 + lx, s->height / 2 + ly,
+    cairo_pattern_t *fall = cairo.pattern_create_linear(s->width / 2 + lx, s->height / 2 + ly,
                                                         s->width / 2 - lx, s->height / 2 - ly);
-    cairo_pattern_add_color_stop_rgba(fall, 0, 1, 1, 1, uniform(s, 0, 0.2));
-    cairo_pattern_add_color_stop_rgba(fall, 1, 0, 0, 0.05, uniform(s, 0, 0.35));
-    cairo_set_source(s->cairo, fall);
-    cairo_paint(s->cairo);
-    cairo_pattern_destroy(fall);
+    cairo.pattern_add_color_stop_rgba(fall, 0, 1, 1, 1, uniform(s, 0, 0.2));
+    cairo.pattern_add_color_stop_rgba(fall, 1, 0, 0, 0.05, uniform(s, 0, 0.35));
+    cairo.set_source(s->cairo, fall);
+    cairo.paint(s->cairo);
+    cairo.pattern_destroy(fall);
 }
 
 static void draw_paper(scene *s)

@@ -33,34 +33,34 @@ static void draw_light(scene *s)
             s->random = outline; /* the same outline, larger */
             blob_path(s, x, y, r * (1 + 0.05 * soft), r * (0.7 + 0.05 * soft), 0.3);
             use(s, (colour){0, 0, 0.04}, s->place.shadow * 0.25);
-            cairo_fill(s->cairo);
+            cairo.fill(s->cairo);
         }
     }
     if (chance(s, 0.15)) {
         double x = uniform(s, 0, s->width), y = uniform(s, 0, s->height), r = s->side * uniform(s, 0.3, 1);
-        cairo_pattern_t *glare = cairo_pattern_create_radial(x, y, 0, x, y, r);
-        cairo_pattern_add_color_stop_rgba(glare, 0, 1, 1, 0.95, uniform(s, 0.2, 0.6));
-        cairo_pattern_add_color_stop_rgba(glare, 1, 1, 1, 0.95, 0);
-        cairo_set_source(s->cairo, glare);
-        cairo_paint(s->cairo);
-        cairo_pattern_destroy(glare);
+        cairo_pattern_t *glare = cairo.pattern_create_radial(x, y, 0, x, y, r);
+        cairo.pattern_add_color_stop_rgba(glare, 0, 1, 1, 0.95, uniform(s, 0.2, 0.6));
+        cairo.pattern_add_color_stop_rgba(glare, 1, 1, 1, 0.95, 0);
+        cairo.set_source(s->cairo, glare);
+        cairo.paint(s->cairo);
+        cairo.pattern_destroy(glare);
     }
 }
 
 static void draw(scene *s, synth_kind kind)
 {
-    cairo_set_antialias(s->cairo, CAIRO_ANTIALIAS_FAST);
-    cairo_set_line_cap(s->cairo, CAIRO_LINE_CAP_ROUND);
-    cairo_set_line_join(s->cairo, CAIRO_LINE_JOIN_ROUND);
+    cairo.set_antialias(s->cairo, CAIRO_ANTIALIAS_FAST);
+    cairo.set_line_cap(s->cairo, CAIRO_LINE_CAP_ROUND);
+    cairo.set_line_join(s->cairo, CAIRO_LINE_JOIN_ROUND);
     place_enter(s);
     draw_ground(s);
     /* Nobody holds a phone straight; the subject leans, the ground has no direction to speak of. */
-    cairo_save(s->cairo);
-    cairo_translate(s->cairo, s->width / 2, s->height / 2);
-    cairo_rotate(s->cairo, uniform(s, -0.25, 0.25));
-    cairo_translate(s->cairo, -s->width / 2, -s->height / 2);
+    cairo.save(s->cairo);
+    cairo.translate(s->cairo, s->width / 2, s->height / 2);
+    cairo.rotate(s->cairo, uniform(s, -0.25, 0.25));
+    cairo.translate(s->cairo, -s->width / 2, -s->height / 2);
     draw_subject(s, kind);
-    cairo_restore(s->cairo);
+    cairo.restore(s->cairo);
     draw_ground_front(s);
     draw_light(s);
 }
@@ -75,20 +75,23 @@ winnow_status synth_scene_at(synth_kind kind, uint64_t at, uint64_t seed, int wi
         height > SYNTH_MAX_SIDE)
         return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1, "synth: %dx%d: expected sides of %d to %d pixels",
                        width, height, SYNTH_MIN_SIDE, SYNTH_MAX_SIDE);
+    if (!drawing_load())
+        return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1, "synth: drawing needs cairo: install %s",
+                       WN_CAIRO_LIBRARY);
     scene s = {.width = width, .height = height, .side = fmin(width, height)};
     wn_random_seed(&s.random, seed, 2 + (uint64_t)kind);
     s.place = place_make(at ? at : wn_random_next(&s.random));
-    s.surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
-    s.cairo = cairo_create(s.surface);
+    s.surface = cairo.image_surface_create(CAIRO_FORMAT_RGB24, width, height);
+    s.cairo = cairo.create(s.surface);
     winnow_status status = WINNOW_OK;
-    if (cairo_status(s.cairo) == CAIRO_STATUS_SUCCESS)
+    if (cairo.status(s.cairo) == CAIRO_STATUS_SUCCESS)
         draw(&s, kind);
-    if (cairo_status(s.cairo) == CAIRO_STATUS_SUCCESS)
+    if (cairo.status(s.cairo) == CAIRO_STATUS_SUCCESS)
         camera_take(&s, rgb);
     else
         status = wn_fail_memory(error);
-    cairo_destroy(s.cairo);
-    cairo_surface_destroy(s.surface);
+    cairo.destroy(s.cairo);
+    cairo.surface_destroy(s.surface);
     return status;
 }
 

@@ -90,7 +90,7 @@ static void draw_car(scene *s)
          glass);
     quad(s, (double[]){x + w * 0.53, y, x + w * 0.53, y - h * 0.6, x + w * 0.68, y - h * 0.6, x + w * 0.8, y},
          glass);
-    cairo_rectangle(s->cairo, x, y, w, h);
+    cairo.rectangle(s->cairo, x, y, w, h);
     fill_lit(s, paint, x + w / 2, y + h / 2, h);
     line(s, x, y + h * 0.5, x + w, y + h * 0.5, h * 0.04, shade(paint, 0.5), 1);
     box(s, x + w * 0.95, y + h * 0.2, w * 0.05, h * 0.2, (colour){1, 0.95, 0.7});
@@ -138,13 +138,13 @@ static void draw_bottles(scene *s)
                neck = uniform(s, 0.2, 1);
         colour c = any_paint(s);
         disc(s, x - cos(s->place.light) * w, y, w * 1.2, w * 0.25, 0, (colour){0, 0, 0}, 0.3);
-        cairo_move_to(s->cairo, x - w, y);
-        cairo_line_to(s->cairo, x - w, y - h * 0.6);
-        cairo_curve_to(s->cairo, x - w, y - h * 0.75, x - w * neck, y - h * 0.75, x - w * neck, y - h);
-        cairo_line_to(s->cairo, x + w * neck, y - h);
-        cairo_curve_to(s->cairo, x + w * neck, y - h * 0.75, x + w, y - h * 0.75, x + w, y - h * 0.6);
-        cairo_line_to(s->cairo, x + w, y);
-        cairo_close_path(s->cairo);
+        cairo.move_to(s->cairo, x - w, y);
+        cairo.line_to(s->cairo, x - w, y - h * 0.6);
+        cairo.curve_to(s->cairo, x - w, y - h * 0.75, x - w * neck, y - h * 0.75, x - w * neck, y - h);
+        cairo.line_to(s->cairo, x + w * neck, y - h);
+        cairo.curve_to(s->cairo, x + w * neck, y - h * 0.75, x + w, y - h * 0.75, x + w, y - h * 0.6);
+        cairo.line_to(s->cairo, x + w, y);
+        cairo.close_path(s->cairo);
         fill_lit(s, c, x, y - h / 2, w);
         line(s, x - w * 0.6, y - h * 0.1, x - w * 0.6, y - h * 0.6, w * 0.15, (colour){1, 1, 1}, 0.35);
         if (chance(s, 0.6))
@@ -184,12 +184,12 @@ static void draw_sticks(scene *s)
         double half[SPINE_POINTS];
         for (int k = 0; k < SPINE_POINTS; k++)
             half[k] = width;
-        cairo_save(s->cairo);
-        cairo_translate(s->cairo, -cos(s->place.light) * width, -sin(s->place.light) * width);
+        cairo.save(s->cairo);
+        cairo.translate(s->cairo, -cos(s->place.light) * width, -sin(s->place.light) * width);
         strip_path(s, &p, half, -1, 1);
         use(s, (colour){0, 0, 0}, 0.1 + s->place.shadow * 0.6);
-        cairo_fill(s->cairo);
-        cairo_restore(s->cairo);
+        cairo.fill(s->cairo);
+        cairo.restore(s->cairo);
         if (flat) {
             strip_path(s, &p, half, -1, 1);
             fill_lit(s, c, x, y, length / 2);

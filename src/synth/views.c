@@ -33,10 +33,10 @@ static void draw_furniture(scene *s, double x, double y, double w, double h)
     int drawers = choose(s, 4);
     for (int i = 0; i < drawers; i++) {
         double dy = y + h * (i + 0.12) / drawers;
-        cairo_rectangle(s->cairo, x + w * 0.06, dy, w * 0.88, h * 0.76 / drawers);
-        cairo_set_line_width(s->cairo, fmax(0.8, w * 0.02));
+        cairo.rectangle(s->cairo, x + w * 0.06, dy, w * 0.88, h * 0.76 / drawers);
+        cairo.set_line_width(s->cairo, fmax(0.8, w * 0.02));
         use(s, shade(wood, 0.5), 1);
-        cairo_stroke(s->cairo);
+        cairo.stroke(s->cairo);
         disc(s, x + w / 2, dy + h * 0.38 / drawers, w * 0.04, w * 0.04, 0, shade(wood, 0.3), 1);
     }
 }
@@ -50,7 +50,7 @@ static void draw_room(scene *s)
     quad(s, (double[]){-w, -h, l, top, l, floor, -w, 2 * h}, shade(wall, 0.8));
     quad(s, (double[]){2 * w, -h, r, top, r, floor, 2 * w, 2 * h}, shade(wall, 0.65));
     quad(s, (double[]){-w, 2 * h, l, floor, r, floor, 2 * w, 2 * h}, ground);
-    cairo_rectangle(s->cairo, l, top, r - l, floor - top);
+    cairo.rectangle(s->cairo, l, top, r - l, floor - top);
     fill_lit(s, wall, w / 2, h / 2, w / 2);
     for (int i = 0; i < 9; i++)
         line(s, l + (r - l) * i / 8, floor, w / 2 + (i - 4) * w * 0.7, h * 1.6, 1, shade(ground, 0.7), 0.6);
@@ -74,7 +74,7 @@ static void draw_room(scene *s)
 static void draw_building(scene *s, double x, double w, double top, double foot)
 {
     colour stone = tinted(s, hsv(uniform(s, 10, 50), uniform(s, 0, 0.4), uniform(s, 0.4, 0.9)), 0.4);
-    cairo_rectangle(s->cairo, x, top, w, foot - top);
+    cairo.rectangle(s->cairo, x, top, w, foot - top);
     fill_lit(s, stone, x + w / 2, (top + foot) / 2, w);
     double pitch = w / (3 + choose(s, 4)), glass = uniform(s, 0.15, 0.8);
     for (double wy = top + pitch * 0.4; wy < foot - pitch; wy += pitch * 1.2)
@@ -126,14 +126,14 @@ static void draw_landscape(scene *s)
     for (int i = 0; i < ridges; i++) {
         double base = s->height * (0.35 + 0.6 * i / ridges), swell = s->height * uniform(s, 0.03, 0.18);
         double phase = uniform(s, 0, 6), waves = uniform(s, 3, 9);
-        cairo_move_to(s->cairo, -s->width, s->height * 2);
+        cairo.move_to(s->cairo, -s->width, s->height * 2);
         for (int k = 0; k <= 48; k++) {
             double t = -0.25 + 1.5 * k / 48;
-            cairo_line_to(s->cairo, s->width * t,
+            cairo.line_to(s->cairo, s->width * t,
                           base + swell * (sin(phase + waves * t) + 0.4 * sin(3 * waves * t)));
         }
-        cairo_line_to(s->cairo, s->width * 2, s->height * 2);
-        cairo_close_path(s->cairo);
+        cairo.line_to(s->cairo, s->width * 2, s->height * 2);
+        cairo.close_path(s->cairo);
         colour far = mix(any_paint(s), hsv(210, 0.2, 0.8), 0.6 - 0.6 * i / ridges);
         fill_lit(s, far, s->width / 2, base, s->height / 2);
         int trees = chance(s, 0.5) ? choose(s, 5) : 0;

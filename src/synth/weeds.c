@@ -66,12 +66,12 @@ static void leaf_profile(const species *k, double length, double *half)
 static void draw_leaf_shadow(scene *s, const spine *p, const double *half)
 {
     double away = p->length * 0.06 + s->side * 0.008;
-    cairo_save(s->cairo);
-    cairo_translate(s->cairo, -cos(s->place.light) * away, -sin(s->place.light) * away);
+    cairo.save(s->cairo);
+    cairo.translate(s->cairo, -cos(s->place.light) * away, -sin(s->place.light) * away);
     strip_path(s, p, half, -1, 1);
     use(s, (colour){0, 0, 0.03}, s->place.shadow * 0.8 + 0.1);
-    cairo_fill(s->cairo);
-    cairo_restore(s->cairo);
+    cairo.fill(s->cairo);
+    cairo.restore(s->cairo);
 }
 
 /* Veins leave the midrib at an angle and bend towards the tip. */
@@ -83,15 +83,15 @@ static void draw_pinnate_veins(scene *s, const species *k, const spine *p, const
         int from = 1 + v * (tip - 3) / k->veins, to = from + 3 < tip ? from + 3 : tip;
         for (int side = -1; side <= 1; side += 2) {
             double reach = side * 0.85;
-            cairo_move_to(s->cairo, p->x[from], p->y[from]);
-            cairo_curve_to(s->cairo, p->x[from] + p->nx[from] * half[from] * reach * 0.5,
+            cairo.move_to(s->cairo, p->x[from], p->y[from]);
+            cairo.curve_to(s->cairo, p->x[from] + p->nx[from] * half[from] * reach * 0.5,
                            p->y[from] + p->ny[from] * half[from] * reach * 0.5,
                            p->x[to] + p->nx[to] * half[to] * reach * 0.7,
                            p->y[to] + p->ny[to] * half[to] * reach * 0.7,
                            p->x[to] + p->nx[to] * half[to] * reach, p->y[to] + p->ny[to] * half[to] * reach);
-            cairo_set_line_width(s->cairo, width);
+            cairo.set_line_width(s->cairo, width);
             use(s, k->vein, 0.55);
-            cairo_stroke(s->cairo);
+            cairo.stroke(s->cairo);
         }
     }
     strip_line(s, p, half, 0, 0, tip - 1, width * 1.6, k->vein, 0.8);
