@@ -4,23 +4,9 @@
 
 Spoils drawn pictures in every way that `winnow audit` looks for, and asks whether it finds these and little else. Needs no backbone: with
 a gate of random weights as one, likely mistakes are looked for too, but only that they are listed is asserted."""
-import json, os, shutil, struct, subprocess, sys, tempfile, zlib
+import json, os, shutil, struct, zlib
 
-winnow = os.path.abspath(sys.argv[1])
-work = tempfile.mkdtemp(prefix="winnow-audit-")
-os.chdir(work)
-os.environ["WINNOW_HOME"] = work
-
-
-def check(condition, *what):
-    if not condition:
-        raise SystemExit("FAILED: " + " ".join(map(str, what)))
-
-
-def run(*arguments, status=0):
-    result = subprocess.run([winnow, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    check(result.returncode == status, arguments, result.returncode, result.stderr)
-    return result
+from harness import check, run
 
 
 def png(path, width, height, paint):
@@ -35,44 +21,40 @@ def wave(x, y, light=1.0, shift=0):
     return [min(255, int(light * v) + shift), min(255, int(light * (v // 2 + 60)) + shift), int(light * 40)]
 
 
-try:
-    run("synth", "p", "--count", "40", "--size", "160")
-    a, b = "p/train/normal", "p/train/other"
-    first = sorted(os.path.join(d, f) for d, _, files in os.walk(a) for f in files)[0]
-    shutil.copy(first, f"{a}/copy.jpg")
-    shutil.copy(first, f"{b}/stray.jpg")
-    png(f"{a}/wave.png", 160, 160, wave)
-    png(f"{b}/near.png", 160, 160, lambda x, y: wave(x, y, shift=6))
-    png(f"{a}/dark.png", 160, 160, lambda x, y: wave(x, y, light=0.08))
-    png(f"{a}/tiny.png", 64, 64, wave)
-    png(f"{a}/blurred.png", 160, 160, lambda x, y: [x, y, (x + y) // 2])
-    open(f"{a}/broken.jpg", "wb").write(open(first, "rb").read()[:3000])
-    answer = json.loads(run("audit", a, b, "--backbone", "none", "--json", "--report", "audit.html").stdout)
-    found = {(f["kind"], os.path.basename(f["path"])): f for f in answer["findings"]}
-    for kind, name in (("copy", "stray.jpg"), ("near_copy", "near.png"), ("dark", "dark.png"), ("tiny", "tiny.png"), ("blurred", "blurred.png"),
-                       ("unreadable", "broken.jpg")):
-        check((kind, name) in found, kind, name, "is not found in", sorted(found))
-    check("another folder" in found["copy", "stray.jpg"]["note"], found["copy", "stray.jpg"])
-    copies = [f for f in answer["findings"] if f["kind"] == "copy"]
-    check(len(copies) == 3 and {os.path.basename(f["path"]) for f in copies} | {os.path.basename(f["other"]) for f in copies} ==
-          {"stray.jpg", "copy.jpg", os.path.basename(first)}, copies)
-    for kind in ("dark", "tiny", "unreadable"):
-        check(answer["counts"][kind] == 1, kind, answer["counts"])
-    check(not answer["compared"] and answer["counts"]["mislabelled"] == 0, answer["counts"])
-    check([f["name"] for f in answer["folders"]] == [a, b], answer["folders"])
-    check(sum(g["count"] for g in answer["folders"][0]["groups"]) == answer["folders"][0]["count"], answer["folders"][0])
-    page = open("audit.html").read()
-    check("near copies" in page and page.count("data:image/jpeg") >= 8 and "http" not in page, "the page")
+run("synth", "p", "--count", "40", "--size", "160")
+a, b = "p/train/normal", "p/train/other"
+first = sorted(os.path.join(d, f) for d, _, files in os.walk(a) for f in files)[0]
+shutil.copy(first, f"{a}/copy.jpg")
+shutil.copy(first, f"{b}/stray.jpg")
+png(f"{a}/wave.png", 160, 160, wave)
+png(f"{b}/near.png", 160, 160, lambda x, y: wave(x, y, shift=6))
+png(f"{a}/dark.png", 160, 160, lambda x, y: wave(x, y, light=0.08))
+png(f"{a}/tiny.png", 64, 64, wave)
+png(f"{a}/blurred.png", 160, 160, lambda x, y: [x, y, (x + y) // 2])
+open(f"{a}/broken.jpg", "wb").write(open(first, "rb").read()[:3000])
+answer = json.loads(run("audit", a, b, "--backbone", "none", "--json", "--report", "audit.html").stdout)
+found = {(f["kind"], os.path.basename(f["path"])): f for f in answer["findings"]}
+for kind, name in (("copy", "stray.jpg"), ("near_copy", "near.png"), ("dark", "dark.png"), ("tiny", "tiny.png"), ("blurred", "blurred.png"),
+                   ("unreadable", "broken.jpg")):
+    check((kind, name) in found, kind, name, "is not found in", sorted(found))
+check("another folder" in found["copy", "stray.jpg"]["note"], found["copy", "stray.jpg"])
+copies = [f for f in answer["findings"] if f["kind"] == "copy"]
+check(len(copies) == 3 and {os.path.basename(f["path"]) for f in copies} | {os.path.basename(f["other"]) for f in copies} ==
+      {"stray.jpg", "copy.jpg", os.path.basename(first)}, copies)
+for kind in ("dark", "tiny", "unreadable"):
+    check(answer["counts"][kind] == 1, kind, answer["counts"])
+check(not answer["compared"] and answer["counts"]["mislabelled"] == 0, answer["counts"])
+check([f["name"] for f in answer["folders"]] == [a, b], answer["folders"])
+check(sum(g["count"] for g in answer["folders"][0]["groups"]) == answer["folders"][0]["count"], answer["folders"][0])
+page = open("audit.html").read()
+check("near copies" in page and page.count("data:image/jpeg") >= 8 and "http" not in page, "the page")
 
-    # A gate serves as a backbone. While the copies are in both folders, nothing is trained.
-    run("train", "--normal", a, "--abnormal", b, "--width", "0.35", "--input-size", "96", "--embedding-size", "32", "--batch", "16", "--epochs", "1",
-        "--augment", "none", "--false-reject", "10%", "--max-bad", "50%", "-o", "net.safetensors", status=2)
-    os.remove(f"{b}/stray.jpg")
-    run("train", "--normal", a, "--abnormal", b, "--width", "0.35", "--input-size", "96", "--embedding-size", "32", "--batch", "16", "--epochs", "1",
-        "--augment", "none", "--false-reject", "10%", "--max-bad", "50%", "-o", "net.safetensors", "--report", "none")
-    text = run("audit", a, b, "--backbone", "net.safetensors").stdout
-    check("likely mislabelled" in text and "odd" in text and "photos (" in text, text)
-    run("audit", "nowhere", status=2)
-finally:
-    os.chdir("/")
-    shutil.rmtree(work)
+# A gate serves as a backbone. While the copies are in both folders, nothing is trained.
+run("train", "--normal", a, "--abnormal", b, "--width", "0.35", "--input-size", "96", "--embedding-size", "32", "--batch", "16", "--epochs", "1",
+    "--augment", "none", "--false-reject", "10%", "--max-bad", "50%", "-o", "net.safetensors", status=2)
+os.remove(f"{b}/stray.jpg")
+run("train", "--normal", a, "--abnormal", b, "--width", "0.35", "--input-size", "96", "--embedding-size", "32", "--batch", "16", "--epochs", "1",
+    "--augment", "none", "--false-reject", "10%", "--max-bad", "50%", "-o", "net.safetensors", "--report", "none")
+text = run("audit", a, b, "--backbone", "net.safetensors").stdout
+check("likely mislabelled" in text and "odd" in text and "photos (" in text, text)
+run("audit", "nowhere", status=2)

@@ -3,26 +3,13 @@
 """usage: test_classes.py WINNOW
 
 The diagnosis behind the gate on painted pictures: train --classes, check, eval --classes, check --explain, and check --then with hostile names of files."""
-import json, os, shutil, struct, subprocess, sys, tempfile, zlib
+import json, os, shutil, struct, subprocess, zlib
 from random import Random
 
-winnow = os.path.abspath(sys.argv[1])
-work = tempfile.mkdtemp(prefix="winnow-classes-")
-os.chdir(work)
-os.environ["WINNOW_HOME"] = work
+from harness import check, run, winnow
+
 SMALL = ["--width", "0.35", "--input-size", "96", "--embedding-size", "32", "--batch", "16", "--epochs", "4", "--save-interval", "4",
          "--augment", "none", "--false-reject", "10%"]
-
-
-def check(condition, *what):
-    if not condition:
-        raise SystemExit("FAILED: " + " ".join(map(str, what)))
-
-
-def run(*arguments, status=0):
-    result = subprocess.run([winnow, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    check(result.returncode == status, arguments, result.returncode, result.stdout[-2000:], result.stderr)
-    return result
 
 
 def png(path, paint):
@@ -124,13 +111,9 @@ def explaining(accepted):
     check("nowhere" in run("check", "--explain", "nowhere/map.png", "gate.safetensors", photo, status=2).stderr, "a missing folder")
 
 
-try:
-    folders()
-    training()
-    measuring()
-    accepted, rejected = checking()
-    explaining(accepted)
-    handing_on(accepted, rejected)
-finally:
-    os.chdir("/")
-    shutil.rmtree(work)
+folders()
+training()
+measuring()
+accepted, rejected = checking()
+explaining(accepted)
+handing_on(accepted, rejected)

@@ -5,39 +5,12 @@
 ONNX files of random networks, written here byte by byte in every form that exporters use: with names or without, constants as initializers,
 as nodes or behind Identity, norms folded or not, pads in the convolution, beside it or named SAME. Each gives the numbers that it was made
 of; a graph that computes something else is refused, naming the node. What `winnow export` wrote is read back."""
-import array, json, math, os, random, shutil, struct, subprocess, sys, tempfile
+import array, json, math, os, random, shutil, struct
 
-winnow = os.path.abspath(sys.argv[1])
-work = tempfile.mkdtemp(prefix="winnow-onnx-")
-os.chdir(work)
-os.environ["WINNOW_HOME"] = work
-checks = 0
+from harness import check, done, refused, run
+
 MOBILENET = "mobilenet_v2", 16, [(3, 1, 1, 1, 8), (3, 2, 2, 6, 8), (3, 3, 2, 6, 16), (3, 4, 2, 6, 24), (3, 3, 1, 6, 32), (3, 3, 2, 6, 56), (3, 1, 1, 6, 112)]
 LITE = "efficientnet_lite0", 32, [(3, 1, 1, 1, 16), (3, 2, 2, 6, 24), (5, 2, 2, 6, 40), (3, 3, 2, 6, 80), (5, 3, 1, 6, 112), (5, 4, 2, 6, 192), (3, 1, 1, 6, 320)]
-
-
-def check(condition, *what):
-    global checks
-    checks += 1
-    if not condition:
-        raise SystemExit("FAILED: " + " ".join(map(str, what)))
-
-
-def run(*arguments):
-    return subprocess.run([winnow, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def done(*arguments):
-    result = run(*arguments)
-    check(result.returncode == 0, arguments, result.returncode, result.stdout, result.stderr)
-    return result.stdout
-
-
-def refused(words, *arguments):
-    result = run(*arguments)
-    check(result.returncode == 2 and not result.stdout and result.stderr.count("error:") == 1, arguments, result.returncode, result.stderr)
-    for word in words.split("|"):
-        check(word in result.stderr, arguments, f"no '{word}' in:", result.stderr)
 
 
 # ---- protocol buffers ----
@@ -217,54 +190,49 @@ FORMS = {"plain": {}, "no names": dict(names=False), "nodes": dict(constants="no
 BENT = {("stride", 4): "another stride", ("pads", 2): "another padding|conv2", ("relu6", 1): "another activation", ("clip", 7): "another activation",
         ("shortcut", 8): "another shortcut"}
 
-try:
-    for network in (MOBILENET, LITE):
-        weights = draw(network)
-        lite = network is LITE
-        for form, how in FORMS.items():
-            if lite and form not in ("plain", "no names", "pad nodes", "folded"):
-                continue
-            write("in.onnx", network, weights, **how)
-            answer = json.loads(done("import", "in.onnx", "-o", "out.safetensors", "--json"))
-            check(answer["format"] == "ONNX" and answer["embedding"] == 16 and (lite or abs(answer["width"] - 0.35) < 1e-6), form, answer)
-            inexact = form in ("bias", "another epsilon")
-            compare("out.safetensors", network, weights, None if how.get("folded") else not inexact)
-        if lite:
-            write("in.onnx", network, weights, pads="same")
-            done("import", "in.onnx", "-o", "out.safetensors")
-            compare("out.safetensors", network, weights, True)
-    weights = draw(MOBILENET)
-    os.remove("out.safetensors")
-    for bend, words in BENT.items():
-        write("in.onnx", MOBILENET, weights, bend=bend)
-        refused("in.onnx|" + words, "import", "in.onnx", "-o", "out.safetensors")
-    write("in.onnx", MOBILENET, weights, pads="same")
-    refused("another padding", "import", "in.onnx", "-o", "out.safetensors")
-    write("in.onnx", MOBILENET, weights)
-    whole = open("in.onnx", "rb").read()
-    for size in (3, 100, len(whole) // 2, len(whole) - 1):
-        open("cut.onnx", "wb").write(whole[:size])
-        refused("cut.onnx", "import", "cut.onnx", "-o", "out.safetensors")
-    check(not os.path.exists("out.safetensors"), "something was written")
+for network in (MOBILENET, LITE):
+    weights = draw(network)
+    lite = network is LITE
+    for form, how in FORMS.items():
+        if lite and form not in ("plain", "no names", "pad nodes", "folded"):
+            continue
+        write("in.onnx", network, weights, **how)
+        answer = json.loads(done("import", "in.onnx", "-o", "out.safetensors", "--json"))
+        check(answer["format"] == "ONNX" and answer["embedding"] == 16 and (lite or abs(answer["width"] - 0.35) < 1e-6), form, answer)
+        inexact = form in ("bias", "another epsilon")
+        compare("out.safetensors", network, weights, None if how.get("folded") else not inexact)
+    if lite:
+        write("in.onnx", network, weights, pads="same")
+        done("import", "in.onnx", "-o", "out.safetensors")
+        compare("out.safetensors", network, weights, True)
+weights = draw(MOBILENET)
+os.remove("out.safetensors")
+for bend, words in BENT.items():
+    write("in.onnx", MOBILENET, weights, bend=bend)
+    refused("in.onnx|" + words, "import", "in.onnx", "-o", "out.safetensors")
+write("in.onnx", MOBILENET, weights, pads="same")
+refused("another padding", "import", "in.onnx", "-o", "out.safetensors")
+write("in.onnx", MOBILENET, weights)
+whole = open("in.onnx", "rb").read()
+for size in (3, 100, len(whole) // 2, len(whole) - 1):
+    open("cut.onnx", "wb").write(whole[:size])
+    refused("cut.onnx", "import", "cut.onnx", "-o", "out.safetensors")
+check(not os.path.exists("out.safetensors"), "something was written")
 
-    # What export writes, import reads back: the features of a gate and of the backbone made of its export are the same.
-    write("in.onnx", MOBILENET, weights)
-    done("import", "in.onnx", "-o", "backbone.safetensors", "--channels", "bgr", "--mean", "0.5,0.25,0.125", "--std", "0.5,0.6,0.7")
-    done("synth", "p", "--count", "30", "--size", "96")
-    done("train", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--backbone", "backbone.safetensors", "--input-size", "96",
-         "--embedding-size", "16", "--scorer", "knn:pooled+embedding", "--false-reject", "20%", "--epochs", "2", "-o", "gate.safetensors", "--report", "none")
-    done("export", "gate.safetensors", "--to", "onnx", "-o", "gate.onnx")
-    done("export", "gate.safetensors", "--to", "onnx", "--raw", "-o", "raw.onnx")
-    for name, channels, mean in (("gate", "RGB", [0.125, 0.25, 0.5]), ("raw", "BGR", [0.5, 0.25, 0.125])):
-        answer = json.loads(done("import", name + ".onnx", "-o", name + "_again.safetensors", "--json"))
-        check(answer["channels"] == channels and answer["mean"] == mean, name, answer)
-    _, numbers = read("raw_again.safetensors")
-    found = iter(numbers)
-    for i, (convolution, norm) in enumerate(weights):
-        got, *parts = (next(found)[1] for _ in range(5))
-        for a, b in zip(fold(got, parts, 1e-5), fold(convolution, norm, 1e-5)):
-            check(max(abs(x - y) for x, y in zip(a, b)) <= 2e-6 * max(map(abs, b)), "the round trip changed convolution", i)
-finally:
-    os.chdir("/")
-    shutil.rmtree(work)
-print(f"{checks} checks")
+# What export writes, import reads back: the features of a gate and of the backbone made of its export are the same.
+write("in.onnx", MOBILENET, weights)
+done("import", "in.onnx", "-o", "backbone.safetensors", "--channels", "bgr", "--mean", "0.5,0.25,0.125", "--std", "0.5,0.6,0.7")
+done("synth", "p", "--count", "30", "--size", "96")
+done("train", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--backbone", "backbone.safetensors", "--input-size", "96",
+     "--embedding-size", "16", "--scorer", "knn:pooled+embedding", "--false-reject", "20%", "--epochs", "2", "-o", "gate.safetensors", "--report", "none")
+done("export", "gate.safetensors", "--to", "onnx", "-o", "gate.onnx")
+done("export", "gate.safetensors", "--to", "onnx", "--raw", "-o", "raw.onnx")
+for name, channels, mean in (("gate", "RGB", [0.125, 0.25, 0.5]), ("raw", "BGR", [0.5, 0.25, 0.125])):
+    answer = json.loads(done("import", name + ".onnx", "-o", name + "_again.safetensors", "--json"))
+    check(answer["channels"] == channels and answer["mean"] == mean, name, answer)
+_, numbers = read("raw_again.safetensors")
+found = iter(numbers)
+for i, (convolution, norm) in enumerate(weights):
+    got, *parts = (next(found)[1] for _ in range(5))
+    for a, b in zip(fold(got, parts, 1e-5), fold(convolution, norm, 1e-5)):
+        check(max(abs(x - y) for x, y in zip(a, b)) <= 2e-6 * max(map(abs, b)), "the round trip changed convolution", i)

@@ -3,38 +3,9 @@
 """usage: test_teach.py WINNOW
 
 `winnow learn` and `winnow calibrate` on drawn pictures: what they change, what they leave alone, what they refuse."""
-import glob, json, os, shutil, struct, subprocess, sys, tempfile
+import glob, json, os, shutil, struct
 
-winnow = os.path.abspath(sys.argv[1])
-work = tempfile.mkdtemp(prefix="winnow-teach-")
-os.chdir(work)
-os.environ["WINNOW_HOME"] = work
-checks = 0
-
-
-def check(condition, *what):
-    global checks
-    checks += 1
-    if not condition:
-        raise SystemExit("FAILED: " + " ".join(map(str, what)))
-
-
-def run(*arguments):
-    return subprocess.run([winnow, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def done(*arguments):
-    result = run(*arguments)
-    check(result.returncode == 0, arguments, result.returncode, result.stderr)
-    return result.stdout
-
-
-def refused(words, *arguments):
-    result = run(*arguments)
-    lines = [line for line in result.stderr.splitlines() if "error:" in line]
-    check(result.returncode == 2 and len(lines) == 1 and not result.stdout, arguments, result.returncode, result.stdout, result.stderr)
-    for word in words.split("|"):
-        check(word in lines[0], arguments, f"no '{word}' in:", lines[0])
+from harness import check, done, refused, run
 
 
 def make_backbone():
@@ -107,7 +78,7 @@ def calibrating():
     check(accepted("camera.safetensors", "normal", "camera") == 1, "the lowest of 9 is the threshold of 10%")
     refused("5 normal photos|it takes 9|add 4", "calibrate", "gate.safetensors", "--normal", "few", "-o", "x.safetensors")
     refused("it takes 59", "calibrate", "gate.safetensors", "--normal", "camera", "--false-reject", "5%", "--confidence", "95%", "-o", "x.safetensors")
-    result = run("calibrate", "gate.safetensors", "--normal", "p/train/normal", "-o", "x.safetensors")
+    result = run("calibrate", "gate.safetensors", "--normal", "p/train/normal", "-o", "x.safetensors", status=2)
     check(result.returncode == 2 and "was made of" in result.stderr, "photos that the gate knows were used", result.stderr)
     check(not os.path.exists("x.safetensors"), "a refusal left a gate")
     shutil.copy("gate.safetensors", "place.safetensors")
@@ -136,5 +107,3 @@ make_backbone()
 learning()
 calibrating()
 refusals()
-shutil.rmtree(work)
-print(f"{checks} checks")
