@@ -266,7 +266,7 @@ static void thinning_is_fair_and_stable(void **state)
     for (int i = 0; i < data->samples.count; i++) {
         const float *feature[WN_FEATURES];
         for (int f = 0; f < WN_FEATURES; f++)
-            feature[f] = data->samples.feature[f] + i * dims[f];
+            feature[f] = dims[f] ? data->samples.feature[f] + i * dims[f] : NULL;
         assert_int_equal(wn_samples_add(&copy, feature, data->samples.label[i], data->samples.group[i], NULL),
                          0);
     }
@@ -281,6 +281,34 @@ static void thinning_is_fair_and_stable(void **state)
     assert_int_equal(wn_samples_thin(&copy, 100, NULL, NULL), WINNOW_OK);
     assert_int_equal(copy.count, before);
     wn_samples_free(&copy);
+}
+
+/* Rows that are kept at half precision are up to 5e-4 longer or shorter than 1; no cosine may exceed 1 for
+ * it. */
+static void kept_features_score_as_unit_vectors(void **state)
+{
+    (void)state;
+    const int dim[WN_FEATURES] = {[WN_EMBEDDING] = 4};
+    wn_samples samples;
+    wn_scorer_spec spec;
+    wn_scorer scorer;
+    float scratch[4];
+    double worst = 0;
+    wn_samples_init(&samples, dim);
+    for (int i = 0; i < 50; i++) {
+        const float x[] = {1, 0.37f + 0.001f * (float)i, 0.61f, 0.11f};
+        const float *const feature[WN_FEATURES] = {[WN_EMBEDDING] = x};
+        assert_int_equal(wn_samples_add(&samples, feature, 1, 0, NULL), WINNOW_OK);
+    }
+    assert_int_equal(wn_spec_parse("cosine:embedding", &spec, NULL), WINNOW_OK);
+    for (int i = 0; i < samples.count; i++) {
+        const float *const feature[WN_FEATURES] = {[WN_EMBEDDING] = samples.feature[WN_EMBEDDING] + i * 4};
+        assert_int_equal(wn_scorer_fit(&spec, &samples, &i, 1, NULL, &scorer, NULL), WINNOW_OK);
+        worst = fmax(worst, fabs((double)wn_scorer_score(&scorer, feature, scratch) - 1));
+        wn_scorer_free(&scorer);
+    }
+    assert_true(worst < 3e-7);
+    wn_samples_free(&samples);
 }
 
 static void samples_refuse_nonsense(void **state)
@@ -331,6 +359,7 @@ int main(void)
         cmocka_unit_test(few_sources_are_left_out_in_blocks),
         cmocka_unit_test(many_sources_share_folds),
         cmocka_unit_test(thinning_is_fair_and_stable),
+        cmocka_unit_test(kept_features_score_as_unit_vectors),
         cmocka_unit_test(samples_refuse_nonsense),
         cmocka_unit_test(halves_survive_the_round_trip),
     };

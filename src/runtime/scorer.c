@@ -100,15 +100,13 @@ static float raw_score(const wn_part *part, const float *x)
 void wn_part_input(const wn_part *part, const int dim[WN_FEATURES], const float *const feature[WN_FEATURES],
                    float *x)
 {
-    int at = 0, blocks = 0;
+    int at = 0;
     for (int f = 0; f < WN_FEATURES; f++)
         if (part->spec.features >> f & 1) {
             memcpy(x + at, feature[f], (size_t)dim[f] * sizeof *x);
             at += dim[f];
-            blocks++;
         }
-    if (blocks > 1)
-        wn_normalise(x, at);
+    wn_normalise(x, at); /* features that were kept at half precision are of length 1 to 3 digits only */
     const wn_table *origin = part->table;
     if (origin->rows) {
         for (int i = 0; i < at; i++)
