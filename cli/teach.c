@@ -71,7 +71,8 @@ static winnow_status append(teaching *t, int label, const wn_feature_set *set, w
         const float *feature[WN_FEATURES] = {[WN_BOTTLENECK] =
                                                  set->bottleneck + i * (size_t)set->bottleneck_size,
                                              [WN_POOLED] = features,
-                                             [WN_EMBEDDING] = embedding};
+                                             [WN_EMBEDDING] = embedding,
+                                             [WN_EARLY] = set->early + i * (size_t)set->early_size};
         const char *source = photos->group.name[photos->photo[set->index[i]].group];
         const int group = t->group_of(gate, source, label == 1);
         status = group < 0 ? wn_fail(error, WINNOW_ERROR_DATA, -1,

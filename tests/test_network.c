@@ -157,6 +157,22 @@ static void same_padding_is_tensorflows(void **state)
     assert_int_equal(odd.layer[0].pad_after, 1);
 }
 
+/* The end of the block that leaves a quarter of the side, whatever the size. */
+static void the_early_layer_is_the_last_at_a_quarter(void **state)
+{
+    (void)state;
+    const char *const names[] = {"mobilenet_v2", "efficientnet_lite0"};
+    for (size_t n = 0; n < LENGTH(names); n++)
+        for (int input = 96; input <= 224; input += input == 128 ? 1 : 4) {
+            const wn_network network = create(names[n], 1, input, 512);
+            const wn_layer *layer = &network.layer[network.early];
+            assert_string_equal(layer->conv, "features.3.conv.2");
+            assert_int_equal(layer->kind, WN_PROJECT);
+            assert_int_equal(layer->cout, 24);
+            assert_int_equal(layer->out, (input + 3) / 4);
+        }
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -239,6 +255,7 @@ int main(void)
         cmocka_unit_test(costs_are_the_published_ones),
         cmocka_unit_test(shapes_fit),
         cmocka_unit_test(same_padding_is_tensorflows),
+        cmocka_unit_test(the_early_layer_is_the_last_at_a_quarter),
         cmocka_unit_test(refusals),
         cmocka_unit_test(a_fresh_start_is_pytorchs),
     };

@@ -64,6 +64,7 @@ static winnow_status create(wn_gate_file *file, winnow_gate **out, winnow_error 
     gate->dim[WN_BOTTLENECK] = gate->file.network.bottleneck;
     gate->dim[WN_POOLED] = gate->file.network.features;
     gate->dim[WN_EMBEDDING] = gate->file.network.embedding;
+    gate->dim[WN_EARLY] = gate->file.network.layer[gate->file.network.early].cout;
     gate->embed = gate->file.has_embedding               ? WN_EMBEDDING
                   : gate->file.scorer.dim[WN_BOTTLENECK] ? WN_BOTTLENECK
                                                          : WN_POOLED;
@@ -203,8 +204,9 @@ static void run(winnow_session *session)
     const winnow_gate *gate = session->gate;
     const wn_outputs outputs = {.bottleneck = session->feature[WN_BOTTLENECK],
                                 .features = session->feature[WN_POOLED],
-                                .embedding =
-                                    gate->file.has_embedding ? session->feature[WN_EMBEDDING] : NULL};
+                                .embedding = gate->file.has_embedding ? session->feature[WN_EMBEDDING] : NULL,
+                                .layer_output = session->feature[WN_EARLY],
+                                .layer = gate->file.network.early};
     wn_plan_run(gate->plan, 1, session->input, &outputs, session->plan_scratch);
     for (int f = 0; f < WN_FEATURES; f++)
         if (f != WN_EMBEDDING || gate->file.has_embedding)
@@ -213,7 +215,9 @@ static void run(winnow_session *session)
 
 static float score_features(const winnow_session *session)
 {
-    const float *const feature[WN_FEATURES] = {session->feature[0], session->feature[1], session->feature[2]};
+    const float *feature[WN_FEATURES];
+    for (int f = 0; f < WN_FEATURES; f++)
+        feature[f] = session->feature[f];
     return wn_scorer_score(&session->gate->file.scorer, feature, session->scorer_scratch);
 }
 

@@ -121,4 +121,5 @@ void wn_gate_file_dims(const wn_gate_file *file, int dim[WN_FEATURES])
     dim[WN_BOTTLENECK] = file->network.bottleneck;
     dim[WN_POOLED] = file->network.features;
     dim[WN_EMBEDDING] = file->has_embedding ? file->network.embedding : 0;
+    dim[WN_EARLY] = file->network.layer[file->network.early].cout;
 }

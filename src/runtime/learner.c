@@ -130,7 +130,9 @@ static winnow_status look(const winnow_learner *learner, const winnow_image *ima
         wn_preprocess_normalise(preprocess, rgb, input);
         const wn_outputs outputs = {.bottleneck = feature[WN_BOTTLENECK],
                                     .features = feature[WN_POOLED],
-                                    .embedding = learner->file.has_embedding ? feature[WN_EMBEDDING] : NULL};
+                                    .embedding = learner->file.has_embedding ? feature[WN_EMBEDDING] : NULL,
+                                    .layer_output = feature[WN_EARLY],
+                                    .layer = learner->file.network.early};
         wn_plan_run(learner->plan, 1, input, &outputs, scratch);
     }
     free(rgb);
@@ -147,11 +149,20 @@ winnow_status winnow_learner_embed(winnow_learner *learner, const winnow_image *
         return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
                        "winnow_learner_embed: learner, image and embedding must not be NULL");
     const wn_network *network = &learner->file.network;
-    const int length[WN_FEATURES] = {network->bottleneck, network->features, network->embedding};
-    float *all = malloc(((size_t)length[0] + (size_t)length[1] + (size_t)length[2]) * sizeof *all);
+    const int length[WN_FEATURES] = {
+        [WN_BOTTLENECK] = network->bottleneck,
+        [WN_POOLED] = network->features,
+        [WN_EMBEDDING] = network->embedding,
+        [WN_EARLY] = network->layer[network->early].cout,
+    };
+    size_t total = 0;
+    for (int f = 0; f < WN_FEATURES; f++)
+        total += (size_t)length[f];
+    float *all = malloc(total * sizeof *all), *feature[WN_FEATURES];
     if (!all)
         return wn_fail_memory(error);
-    float *const feature[WN_FEATURES] = {all, all + length[0], all + length[0] + length[1]};
+    for (int f = 0; f < WN_FEATURES; f++)
+        feature[f] = f ? feature[f - 1] + length[f - 1] : all;
     winnow_status status = look(learner, image, feature, error);
     for (int f = 0; f < WN_FEATURES && !status; f++)
         if (learner->dim[f]) {

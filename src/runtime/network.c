@@ -182,9 +182,12 @@ winnow_status wn_network_create(const char *architecture, float width, int input
 
     uint8_t block = 0;
     name_nested(add_layer(network, WN_STEM, 3, 2, scale_channels(table->stem, outer)), "features", block++);
-    for (const wn_row *row = table->row; row < table->row + table->row_count; row++)
+    for (const wn_row *row = table->row; row < table->row + table->row_count; row++) {
         for (int i = 0; i < row->repeats; i++)
             add_block(network, row, i ? 1 : row->stride, scale_channels(row->channels, width), block++);
+        if (4 * network->layer[network->count - 1].out >= input)
+            network->early = network->count - 1;
+    }
     network->bottleneck = network->layer[network->count - 1].cout;
     network->features = scale_channels(table->head, outer > 1 ? outer : 1);
     wn_layer *last = add_layer(network, WN_LAST, 1, 1, network->features);

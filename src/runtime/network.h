@@ -61,6 +61,7 @@ typedef struct wn_network {
     int embedding;  /* length of the embedding, 8 to 2048 */
     int count;      /* of layers */
     int bottleneck; /* channels of the linear bottleneck before the last 1x1 (layer count-2): 320 */
+    int early;      /* the layer that ends the last block at a quarter of the input's side: 24 channels */
     int features;   /* channels of the last layer: 1280 */
     int grid;       /* side of the last map: 4 at 128x128 */
     size_t embedding_weight, embedding_bias; /* offsets: (embedding, features), (embedding) */

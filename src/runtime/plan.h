@@ -17,8 +17,8 @@ typedef struct wn_outputs {
     float *embedding;  /* [embedding] raw, not normalised: features . W^T + b */
     float *bottleneck_map; /* [grid*grid*bottleneck], NHWC */
     float *features_map;   /* [grid*grid*features], NHWC */
-    float *layer_output; /* [cout] mean over the map of layer `layer`; for experiments with earlier blocks */
-    int layer;           /* a plan keeps the maps of projections and of the last layer alone */
+    float *layer_output;   /* [cout] mean over the map of layer `layer`: network.early, for one */
+    int layer;             /* a plan keeps the maps of projections and of the last layer alone */
 } wn_outputs;
 
 /* Packs params (which may be freed afterwards). The kernels are those of

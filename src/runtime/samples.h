@@ -13,10 +13,12 @@ typedef enum wn_feature {
     WN_BOTTLENECK, /* mean over the grid of the linear bottleneck before the last 1x1 convolution: 320 */
     WN_POOLED,     /* mean over the grid of the last layer: 1280 */
     WN_EMBEDDING,  /* the trained embedding */
+    WN_EARLY,      /* mean over the map of the last block at a quarter of the input's side: 24. Colour and
+                      texture, which the later layers have forgotten */
     WN_FEATURES
 } wn_feature;
 
-/* "bottleneck", "pooled", "embedding". */
+/* "bottleneck", "pooled", "embedding", "early". */
 const char *wn_feature_name(wn_feature feature);
 
 enum { WN_ABNORMAL = 0, WN_MAX_DIM = 8192, WN_MAX_GROUPS = 4096 };

@@ -30,8 +30,8 @@ static winnow_status parse_features(const char *text, size_t length, unsigned *f
                 found = 1u << f;
         if (!found || *features & found)
             return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
-                           "a scorer looks at bottleneck, pooled and embedding (or a sum such as "
-                           "bottleneck+pooled), not at '%.*s'",
+                           "a scorer looks at bottleneck, pooled, embedding and early (or a sum such as "
+                           "bottleneck+early), not at '%.*s'",
                            (int)word, text);
         *features |= found;
         text += word + 1;

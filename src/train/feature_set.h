@@ -15,9 +15,10 @@
 typedef struct wn_feature_set {
     size_t count;
     size_t *index;
-    int bottleneck_size, features_size;
+    int bottleneck_size, features_size, early_size;
     float *bottleneck; /* (count, bottleneck_size) mean over the grid of the linear bottleneck */
     float *features;   /* (count, features_size) mean over the grid of the last layer */
+    float *early;      /* (count, early_size) mean over the map of layer network.early */
 } wn_feature_set;
 
 typedef struct wn_feature_options {
