@@ -15,8 +15,8 @@
 /* What `auto` compares, best bet first. A frozen backbone: nearness to normals, which does not fail open,
  * together with what tells them from the known abnormals (docs/accuracy.md has the comparison). */
 static const char *const frozen_candidates[] = {
-    "knn:bottleneck,logistic:bottleneck",
-    "logistic:bottleneck",
+    "knn:bottleneck,logistic:bottleneck+early",
+    "logistic:bottleneck+early",
     "knn:bottleneck",
     NULL,
 };
