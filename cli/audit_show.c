@@ -2,8 +2,6 @@
 #include "audit.h"
 #include "output.h"
 
-#include "../src/report/report.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -68,7 +66,7 @@ void audit_print(const audit_result *result)
         printf("\n%s%s%s: %zu\n", output_paint(COLOUR_BOLD), titles[kind], output_paint(COLOUR_OFF), count);
         for (size_t i = 0; i < result->findings; i++)
             if (result->finding[i].kind == (audit_kind)kind && shown++ < SHOWN)
-                printf("  %s\t%s\n", result->file[result->finding[i].photo].path, result->finding[i].note);
+                printf("  %s\t%s\n", result->path[result->finding[i].photo], result->finding[i].note);
         if (count > SHOWN)
             printf("  ... and %zu more (--json or --report lists them)\n", count - SHOWN);
     }
@@ -98,8 +96,8 @@ int audit_json(const audit_result *result)
     for (size_t i = 0; i < result->findings; i++) {
         const audit_finding *f = &result->finding[i];
         json_array_append_new(findings, json_pack("{s:s, s:s, s:s?, s:s}", "kind", keys[f->kind], "path",
-                                                  result->file[f->photo].path, "other",
-                                                  f->other == f->photo ? NULL : result->file[f->other].path,
+                                                  result->path[f->photo], "other",
+                                                  f->other == f->photo ? NULL : result->path[f->other],
                                                   "note", f->note));
     }
     return output_json(json_pack("{s:I, s:b, s:o, s:o, s:o}", "photos", (json_int_t)result->count, "compared",
@@ -108,6 +106,18 @@ int audit_json(const audit_result *result)
 }
 
 /* ---- the page ---- */
+
+void audit_page(const audit_result *result, report_audit_item *item, report_audit_kind kind[AUDIT_KINDS])
+{
+    for (size_t i = 0, k = 0; k < AUDIT_KINDS; k++) {
+        kind[k] = (report_audit_kind){titles[k], item + i, 0};
+        for (; i < result->findings && result->finding[i].kind == (audit_kind)k; i++, kind[k].count++) {
+            const audit_finding *f = &result->finding[i];
+            item[i] = (report_audit_item){result->path[f->photo],
+                                          f->other == f->photo ? NULL : result->path[f->other], f->note};
+        }
+    }
+}
 
 winnow_status audit_report(const audit_result *result, const char *path, winnow_error *error)
 {
@@ -122,14 +132,8 @@ winnow_status audit_report(const audit_result *result, const char *path, winnow_
                  result->set[f]->group.count == 1 ? "" : "s");
         lines[f] = line[f];
     }
-    for (size_t i = 0, k = 0; k < AUDIT_KINDS && !status; k++) {
-        kind[k] = (report_audit_kind){titles[k], item + i, 0};
-        for (; i < result->findings && result->finding[i].kind == (audit_kind)k; i++, kind[k].count++) {
-            const audit_finding *f = &result->finding[i];
-            item[i] = (report_audit_item){result->file[f->photo].path,
-                                          f->other == f->photo ? NULL : result->file[f->other].path, f->note};
-        }
-    }
+    if (!status)
+        audit_page(result, item, kind);
     snprintf(name, sizeof name, "Audit of %zu photos", result->count);
     if (!status)
         status = report_audit_write(name, lines, kind, AUDIT_KINDS, path, error);

@@ -151,15 +151,46 @@ static int show_json(const train_outcome *outcome, const measured *m)
 
 /* ---- the report ---- */
 
+bool train_audit_find(const train_sample *photo, size_t count, const float *feature, int dim, wn_pool *pool,
+                      train_audit *audit)
+{
+    enum { MOST_PHOTOS = 10000 };
+    static const char *const folders[] = {"normal", "abnormal"};
+    *audit = (train_audit){.result = {.folder = folders, .folders = 2}};
+    if (count > MOST_PHOTOS)
+        return false;
+    audit->path = malloc((count + 1) * sizeof *audit->path);
+    int *label = malloc((count + 1) * sizeof *label);
+    winnow_error error;
+    bool done = audit->path && label;
+    for (size_t i = 0; done && i < count; i++) {
+        audit->path[i] = photo[i].path;
+        label[i] = photo[i].label == WN_ABNORMAL;
+    }
+    const audit_photos photos = {audit->path, label, count, feature, dim};
+    done = done && !audit_find(&photos, pool, &audit->result, &error);
+    free(label);
+    return done;
+}
+
+void train_audit_free(train_audit *audit)
+{
+    audit_result_free(&audit->result);
+    free(audit->path);
+}
+
 static winnow_status write_report(const train_outcome *outcome, const measured *m, winnow_error *error)
 {
     const wn_gate_file *gate = outcome->gate;
     const int count = outcome->fit->count;
     report_photo *photo = calloc((size_t)count + 1, sizeof *photo);
     report_epoch *epoch = calloc(outcome->history->count + 1, sizeof *epoch);
-    if (!photo || !epoch) {
+    report_audit_item *item = calloc((outcome->audit ? outcome->audit->findings : 0) + 1, sizeof *item);
+    report_audit_kind kind[AUDIT_KINDS];
+    if (!photo || !epoch || !item) {
         free(photo);
         free(epoch);
+        free(item);
         return wn_fail_memory(error);
     }
     for (int i = 0; i < count; i++) {
@@ -177,6 +208,8 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
         epoch[i] = (report_epoch){from->epoch, from->loss, from->normal_similarity, from->abnormal_similarity,
                                   from->auroc};
     }
+    if (outcome->audit)
+        audit_page(outcome->audit, item, kind);
     char normals[64], promise[64], seconds[32], spec[WN_SPEC_TEXT];
     wn_spec_format(&gate->spec, spec);
     snprintf(normals, sizeof normals, "%d photos, %d source%s", gate->calibration.count,
@@ -215,11 +248,14 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
         .epoch = epoch,
         .epoch_count = outcome->history->count,
         .diagnosis = outcome->diagnosis ? &diagnosis : NULL,
+        .audit = outcome->audit ? kind : NULL,
+        .audit_kinds = AUDIT_KINDS,
         .calibration = calibration,
         .provenance = provenance};
     winnow_status status = report_write(&page, outcome->request->report, error);
     free(photo);
     free(epoch);
+    free(item);
     return status;
 }
 

@@ -9,6 +9,7 @@
 #include "../src/train/diagnosis.h"
 #include "../src/train/gate_fit.h"
 #include "../src/train/trainer.h"
+#include "audit.h"
 #include "train.h"
 
 /* The validated epochs. */
@@ -32,6 +33,7 @@ typedef struct train_outcome {
     const wn_gate_file *gate;
     const wn_gate_fit_result *fit;
     const wn_diagnosis *diagnosis; /* or NULL: no classes */
+    const audit_result *audit;     /* of the photos, for the report; or NULL */
     double temperature;            /* of the diagnosis */
     const train_sample *photo;     /* by the rows that fit->row names */
     const float *feature;          /* (fit->count, feature_size), for the map; or NULL */
@@ -40,6 +42,18 @@ typedef struct train_outcome {
     const train_history *history;
     double seconds, images_per_second;
 } train_outcome;
+
+/* What `winnow audit` would say of the photos that the gate was made of, for the report. */
+typedef struct train_audit {
+    audit_result result;
+    const char **path;
+} train_audit;
+
+/* feature: (count, dim), L2-normalised. False where there are too many photos to compare every one with every
+ * other, or too little memory: a report without it is no failure. Free with train_audit_free in any case. */
+bool train_audit_find(const train_sample *photo, size_t count, const float *feature, int dim, wn_pool *pool,
+                      train_audit *audit);
+void train_audit_free(train_audit *audit);
 
 /* DIR/mean_embedding.txt: one number a line, as numpy.savetxt writes it. */
 winnow_status train_write_reference_outputs(const char *folder, const float *mean, int size,

@@ -11,6 +11,7 @@
 #include "train.h"
 
 #include "../src/runtime/gate_file.h"
+#include "../src/runtime/vector.h"
 #include "../src/train/backbone.h"
 #include "../src/train/class_fit.h"
 #include "../src/train/engine_head.h"
@@ -479,14 +480,34 @@ static float *map_features(const run *r, int *size)
     return feature;
 }
 
+/* Features of all photos, normalised; NULL where memory is short. */
+static float *audit_features(const run *r)
+{
+    const wn_feature_set *sets[] = {&r->normal, &r->abnormal, &r->valid_normal, &r->valid_abnormal};
+    const size_t row_size = (size_t)r->start.network.bottleneck;
+    float *feature = malloc(((size_t)r->samples + 1) * row_size * sizeof *feature), *row = feature;
+    for (int s = 0; feature && s < 4; s++)
+        for (size_t i = 0; i < sets[s]->count; i++, row += row_size) {
+            memcpy(row, sets[s]->bottleneck + i * row_size, row_size * sizeof *row);
+            wn_normalise(row, (int)row_size);
+        }
+    return feature;
+}
+
 static int show(const run *r)
 {
     int feature_size;
     float *feature = map_features(r, &feature_size);
+    float *looked_at = r->request->report[0] ? audit_features(r) : NULL;
+    train_audit audit = {0};
+    const bool audited = looked_at && train_audit_find(r->sample, (size_t)r->samples, looked_at,
+                                                       r->start.network.bottleneck, r->pool, &audit);
+    free(looked_at);
     const train_outcome outcome = {.request = r->request,
                                    .gate = &r->gate,
                                    .fit = &r->fit,
                                    .diagnosis = r->request->classes ? &r->diagnosis : NULL,
+                                   .audit = audited ? &audit.result : NULL,
                                    .temperature = r->classes.temperature,
                                    .photo = r->sample,
                                    .feature = feature,
@@ -499,6 +520,7 @@ static int show(const run *r)
                                            ? r->trained.images_per_second
                                            : (double)r->asked / fmax(r->feature_seconds, 1e-9)};
     int status = train_show(&outcome);
+    train_audit_free(&audit);
     free(feature);
     return status;
 }

@@ -46,11 +46,16 @@ try:
     run("synth", "p", "--count", "80", "--size", "128")
     small = ["--width", "0.35", "--input-size", "96", "--embedding-size", "32", "--batch", "16", "--epochs", "2", "--save-interval", "1",
              "--augment", "none", "--false-reject", "10%"]
+    run("synth", "q", "--count", "4", "--size", "64")
+    drawn = sorted(os.path.join(d, f) for d, _, files in os.walk("q/train/other") for f in files)
+    shutil.copy(drawn[0], "p/train/other/so-small" + os.path.splitext(drawn[0])[1])
     run("train", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--abnormal", "p/train/lookalike", *small, "-o", "gate.safetensors")
     os.rename("p/test/normal", "p/test/<normal> & \"co\"")  # names are data, not markup
     run("eval", "gate.safetensors", "--normal", "p/test/<normal> & \"co\"", "--abnormal", "p/test/other", "--abnormal", "p/test/lookalike",
         "--report", "eval.html")
-    check("Learning curves" in static("gate.html"), "no learning curves after a training")
+    page = static("gate.html")
+    check("Learning curves" in page, "no learning curves after a training")
+    check(re.search(r'<details class="audit"><summary>tiny: 1</summary>.*so-small', page, re.S), "the audit of the photos is not in the report")
     page = static("eval.html")
     check("&lt;normal&gt; &amp; &quot;co&quot;" in page and "<normal>" not in page, "names are not escaped")
     with_browser("gate.html", "eval.html")

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The page of an audit: what was found, kind by kind, as thumbnails. */
+ * The page of an audit, and its section in the report of a training: what was found, kind by kind, as
+ * thumbnails. */
 #include "sections.h"
 
 #include "../runtime/error.h"
@@ -7,7 +8,7 @@
 
 #include <string.h>
 
-enum { SHOWN = 48 };
+enum { SHOWN = 48, SHOWN_IN_SECTION = 12 };
 
 static void show_item(text *out, const report_audit_item *item)
 {
@@ -24,16 +25,39 @@ static void show_item(text *out, const report_audit_item *item)
     text_add(out, "</span></li>");
 }
 
-static void show_kind(text *out, const report_audit_kind *kind)
+static void show_items(text *out, const report_audit_kind *kind, size_t most)
 {
-    text_format(out, "<h2>%s (%zu)</h2>", kind->title, kind->count);
     text_add(out, kind->count ? "<ul class=\"gallery\">" : "<p class=\"soft\">None.</p>");
-    for (size_t i = 0; i < kind->count && i < SHOWN; i++)
+    for (size_t i = 0; i < kind->count && i < most; i++)
         show_item(out, &kind->item[i]);
     if (kind->count)
         text_add(out, "</ul>");
-    if (kind->count > SHOWN)
-        text_format(out, "<p class=\"soft\">The first %d of %zu.</p>", SHOWN, kind->count);
+    if (kind->count > most)
+        text_format(out, "<p class=\"soft\">The first %zu of %zu.</p>", most, kind->count);
+}
+
+void section_audit(text *out, const report_audit_kind *kind, size_t kinds)
+{
+    size_t all = 0;
+    for (size_t k = 0; k < kinds; k++)
+        all += kind[k].count;
+    text_add(out, "<h2>What stands out among the photos</h2>");
+    if (!all) {
+        text_add(out,
+                 "<p class=\"soft\">Nothing: no near copies, none that look mislabelled, blurred, dark or "
+                 "tiny.</p>");
+        return;
+    }
+    text_add(out,
+             "<p class=\"soft\">Of those that the gate was made of. Nothing was left out for it: look, and "
+             "move or remove what is wrong. <code>winnow audit</code> lists all of them.</p>");
+    for (size_t k = 0; k < kinds; k++)
+        if (kind[k].count) {
+            text_format(out, "<details class=\"audit\"><summary>%s: %zu</summary>", kind[k].title,
+                        kind[k].count);
+            show_items(out, &kind[k], SHOWN_IN_SECTION);
+            text_add(out, "</details>");
+        }
 }
 
 winnow_status report_audit_write(const char *title, const char *const *folder, const report_audit_kind *kind,
@@ -48,8 +72,10 @@ winnow_status report_audit_write(const char *title, const char *const *folder, c
         text_add(&out, "</li>");
     }
     text_add(&out, "</ul><p class=\"soft\">Nothing was changed: look, and move or remove what is wrong.</p>");
-    for (size_t k = 0; k < kinds; k++)
-        show_kind(&out, &kind[k]);
+    for (size_t k = 0; k < kinds; k++) {
+        text_format(&out, "<h2>%s (%zu)</h2>", kind[k].title, kind[k].count);
+        show_items(&out, &kind[k], SHOWN);
+    }
     text_add(&out, "</main></body></html>\n");
     winnow_status status =
         out.failed ? wn_fail_memory(error) : wn_write_file_atomic(path, out.data, out.length, error);

@@ -222,6 +222,8 @@ winnow_status report_write(const report_page *report, const char *path, winnow_e
     free(group);
     section_gallery(&out, report, false);
     section_gallery(&out, report, true);
+    if (report->audit)
+        section_audit(&out, report->audit, report->audit_kinds);
     facts(&out, "The calibration and what it promises", report->calibration);
     facts(&out, "How it was made", report->provenance);
     script(&out, report);

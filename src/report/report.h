@@ -44,6 +44,18 @@ typedef struct report_diagnosis {
     double taken_away;                  /* share of them; NaN where there are none */
 } report_diagnosis;
 
+/* What an audit of the photos found, kind by kind. */
+typedef struct report_audit_item {
+    const char *path, *other; /* other: the photo that it is a copy of, or NULL */
+    const char *note;
+} report_audit_item;
+
+typedef struct report_audit_kind {
+    const char *title;
+    const report_audit_item *item;
+    size_t count;
+} report_audit_kind;
+
 typedef struct report_page {
     const char *title; /* the gate's file name */
     const report_photo *photo;
@@ -57,7 +69,9 @@ typedef struct report_page {
     const char *score_name; /* of the scorer: the axis of the histogram */
     const report_epoch *epoch;
     size_t epoch_count;
-    const report_diagnosis *diagnosis;           /* or NULL */
+    const report_diagnosis *diagnosis; /* or NULL */
+    const report_audit_kind *audit;    /* [audit_kinds] of the photos that it was made of, or NULL */
+    size_t audit_kinds;
     const report_fact *calibration, *provenance; /* end with a NULL name */
 } report_page;
 
@@ -66,17 +80,6 @@ typedef struct report_page {
 winnow_status report_write(const report_page *report, const char *path, winnow_error *error);
 
 /* ---- the page of an audit ---- */
-
-typedef struct report_audit_item {
-    const char *path, *other; /* other: the photo that it is a copy of, or NULL */
-    const char *note;
-} report_audit_item;
-
-typedef struct report_audit_kind {
-    const char *title;
-    const report_audit_item *item;
-    size_t count;
-} report_audit_kind;
 
 /* folder: lines about the folders, the last NULL. As report_write. */
 winnow_status report_audit_write(const char *title, const char *const *folder, const report_audit_kind *kind,

@@ -28,6 +28,9 @@ void section_groups(text *out, const group_tally *group, size_t count);
 /* What the diagnosis is worth with and without the gate. */
 void section_diagnosis(text *out, const report_diagnosis *diagnosis);
 
+/* What an audit found: a table, and the photos of each kind to unfold. */
+void section_audit(text *out, const report_audit_kind *kind, size_t kinds);
+
 /* The photos of one label that were judged wrongly, worst first. */
 void section_gallery(text *out, const report_page *report, bool normal);
 
