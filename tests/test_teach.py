@@ -42,7 +42,7 @@ def info(gate):
 
 def learning():
     done("train", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--backbone", "backbone.safetensors", "--input-size", "96",
-         "--false-reject", "10%", "--report", "none", "-o", "gate.safetensors")
+         "--scorer", "knn:bottleneck,logistic:bottleneck", "--false-reject", "10%", "--report", "none", "-o", "gate.safetensors")
     before = open("gate.safetensors", "rb").read()
     copy_some("p/train/lookalike", "taught", 0, 20)
     copy_some("p/train/lookalike", "rest", 20, None)
