@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""How the cost grows: with the input's side, the network's width, the batch, and the number of photos.
+
+    growth.py BUILD network                   time and working memory of inference
+    growth.py BUILD photos FOLDER N...        time and memory of `winnow train` (default recipe) on N photos
+
+FOLDER is what `winnow synth FOLDER` drew; its photos are copied under new names, with a few bytes after their end so that
+no two are equal, until there are N of them, half normal. Prints Markdown tables."""
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+
+def plan(build, threads, batch, runs, width, side):
+    """Median milliseconds, and kilobytes beyond the weights."""
+    line = subprocess.run([f"{build}/bench/bench_plan", *map(str, (threads, batch, runs, "mobilenet_v2", width, side))],
+                          check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    return float(line[4]), int(next(w for w in line if w.startswith("scratch_kb=")).split("=")[1])
+
+
+def network(build):
+    print("Milliseconds of one picture on one thread, and megabytes of a session beyond the weights:\n")
+    sides, widths = (96, 128, 160, 192, 224), (0.35, 0.5, 0.75, 1, 1.4)
+    print("| width |" + "".join(f" {side}x{side} |" for side in sides) + "\n|---" + "|---" * len(sides) + "|")
+    for width in widths:
+        cells = [plan(build, 1, 1, 60, width, side) for side in sides]
+        print(f"| {width} |" + "".join(f" {ms:.2f} ms, {kb / 1000:.2f} MB |" for ms, kb in cells))
+    print("\nWidth 1 at 128x128, two threads:\n\n| batch | ms | pictures/s | MB |\n|---|---|---|---|")
+    for batch in (1, 2, 4, 8, 16, 32, 64):
+        ms, kb = plan(build, min(2, batch), batch, max(4, 120 // batch), 1, 128)
+        print(f"| {batch} | {ms:.1f} | {1000 * batch / ms:.0f} | {kb / 1000:.2f} |")
+
+
+def spread(folder, to, count):
+    for label, below in (("normal", "train/normal"), ("abnormal", "train/other")):
+        files = sorted(os.path.join(root, name) for root, _, names in os.walk(os.path.join(folder, below)) for name in names)
+        for i, source in zip(range(count // 2), itertools.cycle(files)):
+            place = os.path.join(to, label, str(i % 8))
+            os.makedirs(place, exist_ok=True)
+            target = os.path.join(place, f"{i}.jpg")
+            shutil.copyfile(source, target)
+            with open(target, "ab") as copy:
+                copy.write(i.to_bytes(8, "little"))
+
+
+def photos(build, folder, counts):
+    print("| photos | s | photos/s | memory at the most, MB | gate, MB |\n|---|---|---|---|---|")
+    for count in map(int, counts):
+        with tempfile.TemporaryDirectory() as work:
+            spread(folder, work, count)
+            began = time.time()
+            process = subprocess.Popen([f"{build}/winnow", "train", "--normal", f"{work}/normal", "--abnormal", f"{work}/abnormal",
+                                        "--report", "none", "-o", f"{work}/gate.safetensors"], stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
+            _, status, usage = os.wait4(process.pid, 0)
+            if status:
+                sys.exit(f"growth.py: training on {count} photos failed")
+            seconds, size = time.time() - began, os.path.getsize(f"{work}/gate.safetensors")
+            print(f"| {count:,} | {seconds:.1f} | {count / seconds:.0f} | {usage.ru_maxrss / 1000:.0f} | {size / 1e6:.1f} |", flush=True)
+
+
+if sys.argv[2:3] == ["network"] and len(sys.argv) == 3:
+    network(sys.argv[1])
+elif sys.argv[2:3] == ["photos"] and len(sys.argv) > 4:
+    photos(sys.argv[1], sys.argv[3], sys.argv[4:])
+else:
+    sys.exit(__doc__)
