@@ -16,7 +16,7 @@ static const char *const precisions[] = {"fp32", "fp16", "int8", NULL};
 static struct {
     int format, precision;
     const char *output;
-    bool raw, exact, separate, json;
+    bool raw, exact, separate, classes, json;
 } given = {.format = -1};
 
 static const option_row rows[] = {
@@ -31,6 +31,9 @@ static const option_row rows[] = {
      &given.exact},
     {"raw", 0, OPTION_FLAG, NULL, "ONNX: only the embedding model, normalised floats `input_1` to `output_1`",
      &given.raw},
+    {"with-classes", 0, OPTION_FLAG, NULL,
+     "be sure that the diagnosis is in it: fail if the gate tells no classes (what it tells is always in it)",
+     &given.classes},
     {"json", 0, OPTION_FLAG, NULL, "print the result as one JSON object", &given.json},
     {0},
 };
@@ -78,6 +81,8 @@ static int check_options(void)
         return output_usage("--to is missing: which format?");
     if (!given.output)
         return output_usage("-o FILE is missing: where to?");
+    if (given.raw && given.classes)
+        return output_usage("--raw is the embedding alone: --with-classes has no place in it");
     if ((given.raw || given.exact) && given.format != TO_ONNX)
         return output_usage("--raw and --exact-size are for --to onnx");
     if (given.separate && given.format != TO_C)
@@ -93,8 +98,12 @@ static int check_options(void)
     return STATUS_DONE;
 }
 
-static winnow_status write_export(const wn_export_source *source, winnow_error *error)
+static winnow_status write_export(const char *gate, const wn_export_source *source, winnow_error *error)
 {
+    if (given.classes && !source->file.class_count)
+        return wn_fail(error, WINNOW_ERROR_DATA, -1,
+                       "--with-classes: %s tells no classes: train it with --classes; nothing was written",
+                       gate);
     const wn_export_options options = {.precision = (wn_export_precision)given.precision,
                                        .raw = given.raw,
                                        .exact = given.exact,
@@ -125,7 +134,7 @@ int command_export(int argc, char **argv)
     winnow_error error;
     winnow_status failed = wn_export_open(operands[0], &source, &error);
     if (!failed) {
-        failed = write_export(&source, &error);
+        failed = write_export(operands[0], &source, &error);
         wn_export_close(&source);
     }
     return failed ? output_failure(&error) : report();

@@ -173,7 +173,8 @@ def coreml():
     for name in GATES:
         gate = f"{name}.safetensors"
         for kind in ("mlmodel", "mlpackage"):
-            done("export", gate, "--to", "coreml" if kind == "mlmodel" else kind, "-o", f"{name}.{kind}")
+            classes = ["--with-classes"] if name == "classes" else []
+            done("export", gate, "--to", "coreml" if kind == "mlmodel" else kind, *classes, "-o", f"{name}.{kind}")
             coreml_compare(gate, f"{name}.{kind}", photos, 96, tolerance(gate) + 1e-3)
     done("export", "default.safetensors", "--to", "mlpackage", "-o", "default.mlpackage")  # over the old one
     open("taken.onnx", "w").close()
@@ -222,6 +223,9 @@ def refusals():
     refused("p/test", "export", "p/test", "--to", "onnx", "-o", "x.onnx")
     refused("missing", "export", "default.safetensors", "--to", "onnx", "-o", "missing/x.onnx")
     refused("raw", "export", "default.safetensors", "--to", "c", "--raw", "-o", "x.c")
+    refused("no classes", "export", "default.safetensors", "--to", "coreml", "--with-classes", "-o", "x.mlmodel")
+    refused("--with-classes", "export", "classes.safetensors", "--to", "onnx", "--raw", "--with-classes", "-o", "x.onnx")
+    check(not os.path.exists("x.mlmodel") and not os.path.exists("x.onnx"), "a refusal wrote a file")
     refused("precision", "export", "default.safetensors", "--to", "npz", "--precision", "int8", "-o", "x.npz")
     refused("default.raw.onnx", "verify", "default.safetensors", "default.raw.onnx", "--images", "p/test")
     refused("none.onnx", "verify", "default.safetensors", "none.onnx", "--images", "p/test")
