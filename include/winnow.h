@@ -69,13 +69,22 @@ typedef enum winnow_pixel_format {
     WINNOW_I420  /* plane 0: Y; plane 1: U; plane 2: V at half size (rounded up) */
 } winnow_pixel_format;
 
-/* A borrowed picture of 8 bits a channel, sRGB. YUV is BT.601, full range (JPEG's and a phone camera's). */
+/* What NV12 and I420 mean: the matrix, and whether luma fills 0 to 255 or 16 to 235 (chroma: 16 to 240). */
+typedef enum winnow_yuv {
+    WINNOW_YUV_601_FULL = 0, /* JPEG's, and most phone cameras' */
+    WINNOW_YUV_601_VIDEO,    /* standard definition video */
+    WINNOW_YUV_709_FULL,     /* iPhones, where the buffer says so */
+    WINNOW_YUV_709_VIDEO     /* high definition video */
+} winnow_yuv;
+
+/* A borrowed picture of 8 bits a channel, sRGB. */
 typedef struct winnow_image {
     const uint8_t *plane[3]; /* planes 1 and 2 are used by NV12 and I420 alone */
     ptrdiff_t stride[3]; /* bytes from one row to the next, of each plane; negative for bottom-up pictures */
     int width, height;   /* stored pixels, before orientation; 1 to 65,535 */
     winnow_pixel_format format;
     int orientation; /* EXIF 1 to 8; 0 means 1 (upright) */
+    winnow_yuv yuv;  /* of NV12 and I420 */
 } winnow_image;
 
 /* ---- gates ---- */

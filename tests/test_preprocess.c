@@ -278,43 +278,49 @@ static void alpha_is_composed_to_nearest(void **state)
             assert_int_equal(wn_over_grey(c, a), (c * a + 128 * (255 - a) + 127) / 255);
 }
 
-static void yuv_is_jfifs(void **state)
+/* Against the definition of BT.601 and BT.709: three weights of luma, everything else follows. */
+static void yuv_is_the_standards(void **state)
 {
     (void)state;
-    for (int y = 0; y < 256; y += 5)
-        for (int u = 0; u < 256; u += 3)
-            for (int v = 0; v < 256; v += 3) {
-                uint8_t rgb[3];
-                const double exact[3] = {y + 1.402 * (v - 128),
-                                         y - 0.344136286 * (u - 128) - 0.714136286 * (v - 128),
-                                         y + 1.772 * (u - 128)};
-                wn_yuv_to_rgb(y, u, v, rgb);
-                for (int c = 0; c < 3; c++)
-                    assert_true(fabs(fmin(fmax(exact[c], 0), 255) - rgb[c]) < 0.505);
-            }
+    for (int kind = WINNOW_YUV_601_FULL; kind <= WINNOW_YUV_709_VIDEO; kind++) {
+        const bool hd = kind >= WINNOW_YUV_709_FULL, video = kind & 1;
+        const double red = hd ? 0.2126 : 0.299, blue = hd ? 0.0722 : 0.114;
+        for (int y = 0; y < 256; y += 5)
+            for (int u = 0; u < 256; u += 3)
+                for (int v = 0; v < 256; v += 3) {
+                    uint8_t rgb[3];
+                    const double luma = video ? (y - 16) * 255 / 219.0 : y, scale = video ? 255 / 224.0 : 1;
+                    double exact[3] = {luma + 2 * (1 - red) * scale * (v - 128), 0,
+                                       luma + 2 * (1 - blue) * scale * (u - 128)};
+                    exact[1] = (luma - red * exact[0] - blue * exact[2]) / (1 - red - blue);
+                    wn_yuv_to_rgb((winnow_yuv)kind, y, u, v, rgb);
+                    for (int c = 0; c < 3; c++)
+                        assert_true(fabs(fmin(fmax(exact[c], 0), 255) - rgb[c]) < 0.506);
+                }
+    }
 }
 
 /* A smooth camera frame of odd size: both planar formats give the same, and what converting first would give.
  */
-static void planar_formats_agree(void **state)
+static void planar_formats_agree_as(winnow_yuv kind)
 {
-    (void)state;
     enum { WIDTH = 129, HEIGHT = 95, HALF_W = 65, HALF_H = 48 };
     static uint8_t y[HEIGHT][WIDTH], u[HALF_H][HALF_W], v[HALF_H][HALF_W], uv[HALF_H][HALF_W][2],
         rgb[HEIGHT][WIDTH][3];
     for (int r = 0; r < HEIGHT; r++)
         for (int c = 0; c < WIDTH; c++) {
-            y[r][c] = (uint8_t)(128 + 60 * sin(r * 0.1) * cos(c * 0.07));
+            y[r][c] = (uint8_t)(128 + 45 * sin(r * 0.1) * cos(c * 0.07));
             uv[r / 2][c / 2][0] = u[r / 2][c / 2] = (uint8_t)(128 + 30 * sin(r / 2 * 0.1));
             uv[r / 2][c / 2][1] = v[r / 2][c / 2] = (uint8_t)(128 + 30 * cos(c / 2 * 0.1));
-            wn_yuv_to_rgb(y[r][c], u[r / 2][c / 2], v[r / 2][c / 2], rgb[r][c]);
+            wn_yuv_to_rgb(kind, y[r][c], u[r / 2][c / 2], v[r / 2][c / 2], rgb[r][c]);
         }
     for (int variant = 0; variant < 4; variant++)
         for (int o = 1; o <= 8; o++) {
             const wn_preprocess p = settings(20, variant & 1, variant / 2);
-            const winnow_image nv12 = {{y[0], uv[0][0]}, {WIDTH, HALF_W * 2}, WIDTH, HEIGHT, WINNOW_NV12, o};
+            const winnow_image nv12 = {
+                {y[0], uv[0][0]}, {WIDTH, HALF_W * 2}, WIDTH, HEIGHT, WINNOW_NV12, o, kind};
             const winnow_image i420 = {
-                {y[0], u[0], v[0]}, {WIDTH, HALF_W, HALF_W}, WIDTH, HEIGHT, WINNOW_I420, o};
+                {y[0], u[0], v[0]}, {WIDTH, HALF_W, HALF_W}, WIDTH, HEIGHT, WINNOW_I420, o, kind};
             const winnow_image converted = picture(rgb[0][0], WIDTH, HEIGHT, WINNOW_RGB, o);
             assert_same(&p, &nv12, &i420);
             uint8_t *a = run(&p, &nv12), *b = run(&p, &converted);
@@ -325,6 +331,13 @@ static void planar_formats_agree(void **state)
             free(a);
             free(b);
         }
+}
+
+static void planar_formats_agree(void **state)
+{
+    (void)state;
+    for (int kind = WINNOW_YUV_601_FULL; kind <= WINNOW_YUV_709_VIDEO; kind++)
+        planar_formats_agree_as((winnow_yuv)kind);
 }
 
 /* Bottom-up and padded pictures are the tight one. */
@@ -451,6 +464,7 @@ static void refusals(void **state)
     REFUSE(image.format = 7, "unknown pixel format 7");
     REFUSE(image.format = -1, "unknown pixel format -1");
     REFUSE(image.orientation = 9, "image orientation 9 is outside 0 to 8");
+    REFUSE((image.format = WINNOW_I420, image.yuv = (winnow_yuv)4), "unknown kind of YUV 4");
     REFUSE(image.orientation = -1, "image orientation -1 is outside 0 to 8");
     REFUSE(image.plane[0] = NULL, "image plane 0 is NULL");
     REFUSE(image.stride[0] = 255, "image stride 255 of plane 0 is below its row of 256 bytes");
@@ -500,7 +514,7 @@ int main(void)
         cmocka_unit_test(planes_turn_as_well),
         cmocka_unit_test(interleaved_formats_agree),
         cmocka_unit_test(alpha_is_composed_to_nearest),
-        cmocka_unit_test(yuv_is_jfifs),
+        cmocka_unit_test(yuv_is_the_standards),
         cmocka_unit_test(planar_formats_agree),
         cmocka_unit_test(strides_are_followed),
         cmocka_unit_test(extreme_shapes_work),

@@ -38,6 +38,8 @@ winnow_status wn_image_check(const winnow_image *image, winnow_error *error)
                        image->width, image->height, LARGEST_SIDE);
     if ((unsigned)image->format > WINNOW_I420)
         return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1, "unknown pixel format %d", (int)image->format);
+    if ((unsigned)image->yuv > WINNOW_YUV_709_VIDEO)
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1, "unknown kind of YUV %d", (int)image->yuv);
     if (image->orientation < 0 || image->orientation > 8)
         return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1, "image orientation %d is outside 0 to 8",
                        image->orientation);
@@ -75,15 +77,23 @@ static uint8_t clamp(int value)
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-void wn_yuv_to_rgb(int y, int u, int v, uint8_t rgb[3])
+void wn_yuv_to_rgb(winnow_yuv kind, int y, int u, int v, uint8_t rgb[3])
 {
-    /* The factors times 65536; the shift rounds down, also below zero. */
+    /* ITU-R BT.601-7 and BT.709-6, times 65536; the shift rounds down, also below zero. */
+    static const struct {
+        int black, luma, red_v, green_u, green_v, blue_u;
+    } factors[] = {
+        [WINNOW_YUV_601_FULL] = {0, 65536, 91881, 22554, 46802, 116130},
+        [WINNOW_YUV_601_VIDEO] = {16, 76309, 104597, 25675, 53279, 132201},
+        [WINNOW_YUV_709_FULL] = {0, 65536, 103206, 12276, 30679, 121609},
+        [WINNOW_YUV_709_VIDEO] = {16, 76309, 117489, 13975, 34925, 138438},
+    };
     u -= 128;
     v -= 128;
-    y = (y << 16) + 32768;
-    rgb[0] = clamp((y + 91881 * v) >> 16);
-    rgb[1] = clamp((y - 22554 * u - 46802 * v) >> 16);
-    rgb[2] = clamp((y + 116130 * u) >> 16);
+    y = (y - factors[kind].black) * factors[kind].luma + 32768;
+    rgb[0] = clamp((y + factors[kind].red_v * v) >> 16);
+    rgb[1] = clamp((y - factors[kind].green_u * u - factors[kind].green_v * v) >> 16);
+    rgb[2] = clamp((y + factors[kind].blue_u * u) >> 16);
 }
 
 void wn_pixel_rgb(const winnow_image *image, int column, int row, uint8_t rgb[3])
@@ -107,11 +117,11 @@ void wn_pixel_rgb(const winnow_image *image, int column, int row, uint8_t rgb[3]
         return;
     case WINNOW_NV12: {
         const uint8_t *uv = image->plane[1] + image->stride[1] * half + column / 2 * 2;
-        wn_yuv_to_rgb(line[column], uv[0], uv[1], rgb);
+        wn_yuv_to_rgb(image->yuv, line[column], uv[0], uv[1], rgb);
         return;
     }
     case WINNOW_I420:
-        wn_yuv_to_rgb(line[column], image->plane[1][image->stride[1] * half + column / 2],
+        wn_yuv_to_rgb(image->yuv, line[column], image->plane[1][image->stride[1] * half + column / 2],
                       image->plane[2][image->stride[2] * half + column / 2], rgb);
         return;
     }

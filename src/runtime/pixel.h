@@ -24,8 +24,8 @@ static inline uint8_t wn_over_grey(uint8_t colour, uint8_t alpha)
     return (uint8_t)((sum + (sum >> 8)) >> 8); /* (sum - 128) / 255, exact for 16 bits */
 }
 
-/* BT.601, full range, to nearest (JFIF 1.02). */
-void wn_yuv_to_rgb(int y, int u, int v, uint8_t rgb[3]);
+/* To nearest. BT.601 full range is JFIF 1.02's. */
+void wn_yuv_to_rgb(winnow_yuv kind, int y, int u, int v, uint8_t rgb[3]);
 
 /* The colour of one stored pixel, 0 <= column < width, 0 <= row < height. The chroma of NV12 and I420 is that
  * of its 2x2 pixels. */

@@ -128,10 +128,10 @@ static void finish(const winnow_image *stored, const uint8_t *small, int size, u
                 rgb[0] = rgb[1] = rgb[2] = *pixel;
                 break;
             case WINNOW_NV12:
-                wn_yuv_to_rgb(*pixel, small[area + 2 * at], small[area + 2 * at + 1], rgb);
+                wn_yuv_to_rgb(stored->yuv, *pixel, small[area + 2 * at], small[area + 2 * at + 1], rgb);
                 break;
             case WINNOW_I420:
-                wn_yuv_to_rgb(*pixel, small[area + at], small[2 * area + at], rgb);
+                wn_yuv_to_rgb(stored->yuv, *pixel, small[area + at], small[2 * area + at], rgb);
                 break;
             }
         }
