@@ -5,7 +5,9 @@
 The code of docs/embedding.md, cut out of that very file, compiled, and run on a picture: it must say what `winnow check` says. Kotlin runs
 where there is a JVM, npm and the network (the compiler is put into the folder TOOLS); the grammar of Kotlin and Swift is checked by
 tree-sitter, which pip puts into the folder VENV. What is not there is not tested, and said."""
-import glob, json, os, random, re, shutil, struct, subprocess, sys, tempfile, zlib
+import glob, os, re, shutil, subprocess, sys, tempfile
+
+import drawn
 
 winnow, build, tools, venv = (os.path.abspath(path) for path in sys.argv[1:5])
 root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -35,22 +37,6 @@ def done(*command, **more):
 def write(path, *texts):
     with open(path, "w") as file:
         file.write("\n".join(texts))
-
-
-def draw(path, colour):
-    """A picture of blots of about that colour, 96x80, as PNG for winnow and as PPM for the programs."""
-    noise = random.Random(path)
-    width, height = 96, 80
-    blots = [[min(255, max(0, c + noise.randrange(-30, 30))) for c in colour] for _ in range(20 * 24)]
-    rows = [bytes(c for x in range(width) for c in blots[y // 4 * 24 + x // 4]) for y in range(height)]
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))),
-              (b"IEND", b"")]
-    with open(path + ".png", "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n")
-        for kind, data in chunks:
-            file.write(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)))
-    with open(path.replace("/", "-") + ".ppm", "wb") as file:
-        file.write(b"P6 %d %d 255\n" % (width, height) + b"".join(rows))
 
 
 SNIPPETS = dict(re.findall(r"^```([a-z]+(?: jni)?)\n(.*?)^```$", open(os.path.join(root, "docs", "embedding.md")).read(), re.S | re.M))
@@ -256,18 +242,12 @@ try:
     write("gate.kt", SNIPPETS["kotlin"])
     write("judge.swift", SNIPPETS["swift"])
     environment = {**os.environ, "WINNOW_HOME": work}
-    for folder, colour in (("normal", (40, 150, 50)), ("other", (170, 90, 120))):
-        os.makedirs(folder)
-        for i in range(60):
-            draw(f"{folder}/{i}", colour)
-    done(winnow, "train", "--backbone", "none", "--normal", "normal", "--abnormal", "other", "--width", "0.35", "--input-size", "96",
-         "--embedding-size", "32", "--batch", "16", "--epochs", "12", "--save-interval", "12", "--augment", "none", "--false-reject", "10%", "--log", "none", "--report",
-         "none", "--checkpoint", "none", "-o", "gate.safetensors", env={**os.environ, "WINNOW_HOME": work})
-    answers = [json.loads(line) for line in run(winnow, "check", "gate.safetensors", "--json", "normal", "other").stdout.splitlines()]
     EXPECTED = {}
-    for name, verdict in (("right", "normal"), ("wrong", "abnormal")):
-        EXPECTED[name] = next(answer for answer in answers if answer["verdict"] == verdict)
-        shutil.copyfile(EXPECTED[name]["path"].replace("/", "-").replace(".png", ".ppm"), f"{name}.ppm")
+    for answer in drawn.gate(winnow, "gate.safetensors"):
+        name = {"normal": "right", "abnormal": "wrong"}.get(answer["verdict"])
+        if name and name not in EXPECTED:
+            EXPECTED[name] = answer
+            shutil.copyfile(answer["path"] + ".ppm", f"{name}.ppm")
     for step in (c_and_cpp, python_snippet, javascript, kotlin, grammar):
         step()
 finally:

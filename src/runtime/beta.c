@@ -4,6 +4,10 @@
  * symmetry I_x(a, b) = 1 - I_{1-x}(b, a) is used. */
 #include "beta.h"
 
+#ifdef __APPLE__
+#define _REENTRANT /* for lgamma_r */
+#endif
+
 #include <math.h>
 
 /* lgamma without the global `signgam`, which threads would share. */

@@ -8,6 +8,11 @@
 
 #include <math.h>
 
+/* Floats decide integers here: no fused operations, also where the build cannot say so (a Swift package). */
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 enum { ONE = 2048 };
 
 /* Output i of an axis mixes the input at `at` and its successor, whose index is `next`. */

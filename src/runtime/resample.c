@@ -14,6 +14,11 @@
 #include <math.h>
 #include <string.h>
 
+/* Doubles decide integers here: no fused operations, also where the build cannot say so (a Swift package). */
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 /* ---- weights ---- */
 
 /* The input pixels [first, first + count) that have a part in output i of an axis that is not mirrored. */

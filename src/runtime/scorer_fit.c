@@ -349,8 +349,8 @@ static winnow_status fit_part(const wn_spec_part *spec, const wn_samples *sample
                            ? wn_fail(error, WINNOW_ERROR_DATA, -1,
                                      "this scorer looks at an embedding, and none was trained: that takes "
                                      "abnormals and half a batch of normals; add photos, or choose knn")
-                           : wn_fail(error, WINNOW_ERROR_DATA, -1,
-                                     "the photos' %s feature is not known here", wn_feature_name(f));
+                           : wn_fail(error, WINNOW_ERROR_DATA, -1, "the photos' %s feature is not known here",
+                                     wn_feature_name(f));
             part->dim += samples->dim[f];
         }
     winnow_status status = spec->centred ? find_origin(part, samples, list, count, error) : WINNOW_OK;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels.h"
 
+/* WN_BASELINE_ALONE: for builds that compile every file with the same flags (Package.swift). */
+
 wn_kernels wn_kernels_at(wn_cpu level)
 {
     wn_kernels kernels;
     wn_kernels_baseline(&kernels);
-#if defined(__x86_64__) || defined(__i386__)
+#if !defined(WN_BASELINE_ALONE) && (defined(__x86_64__) || defined(__i386__))
     if (level >= WN_CPU_AVX2)
         wn_kernels_avx2(&kernels);
     if (level >= WN_CPU_AVX512)

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+import AVFoundation
+import ImageIO
+import SwiftUI
+import Winnow
+
+/// What the screen shows. Frames are judged on the camera's queue; only reports come here.
+@MainActor
+final class CameraModel: ObservableObject {
+    @Published private(set) var state = CameraState.starting
+    @Published private(set) var report: FrameJudge.Report?
+    @Published private(set) var diagnosis: String?
+    /// Why the last frame could not be judged.
+    @Published private(set) var frameError: String?
+    /// Why a file could not be used.
+    @Published private(set) var fileError: String?
+    @Published private(set) var device: AVCaptureDevice?
+    @Published private(set) var loaded: Set<EngineKind> = []
+    @Published private(set) var busy = false
+    @Published private(set) var falseReject: Float = 0.05
+    @Published var engine: EngineKind {
+        didSet { choose(engine) }
+    }
+
+    let source = CameraSource()
+    private let judge = FrameJudge()
+    private var position = AVCaptureDevice.Position.back
+    private var advice: String?
+
+    init() {
+        engine = UserDefaults.standard.string(forKey: "engine").flatMap(EngineKind.init(rawValue:)) ?? .runtime
+        let (source, judge) = (self.source, self.judge)
+        source.queue.async { [weak self] in
+            source.onFrame = { [weak self] sample in
+                let result = Result { try judge.judge(sample) }
+                DispatchQueue.main.async { [weak self] in self?.take(result) }
+            }
+            source.onState = { [weak self] state, device in
+                DispatchQueue.main.async { [weak self] in self?.take(state, device) }
+            }
+            judge.onDiagnosis = { [weak self] text in
+                DispatchQueue.main.async { [weak self] in self?.take(diagnosis: text) }
+            }
+        }
+        choose(engine)
+        Task { await load() }
+    }
+
+    // ---- the camera ----
+
+    func start() async {
+        guard await CameraSource.isAllowed() else {
+            state = .denied
+            return
+        }
+        source.start(position)
+    }
+
+    func stop() {
+        source.stop()
+    }
+
+    func turn() {
+        position = position == .back ? .front : .back
+        source.start(position)
+    }
+
+    /// How the camera's picture must be turned, in degrees to the right, to stand upright.
+    func turned(by degrees: CGFloat) {
+        let orientations: [CGImagePropertyOrientation] = [.up, .right, .down, .left]
+        let orientation = orientations[(Int(degrees) / 90 % 4 + 4) % 4]
+        source.queue.async { [judge] in judge.orientation = orientation }
+    }
+
+    // ---- models ----
+
+    func open(_ picked: URL, as slot: ModelSlot) async {
+        busy = true
+        defer { busy = false }
+        do {
+            try await slot.take(picked)
+            await load()
+        } catch {
+            fileError = "\(picked.lastPathComponent): \(error.localizedDescription)"
+        }
+    }
+
+    func forget(_ slot: ModelSlot) async {
+        slot.forget()
+        await load()
+    }
+
+    private func load() async {
+        let models = await Task.detached(priority: .userInitiated) { LoadedModels() }.value
+        loaded = Set(models.engines.keys)
+        fileError = models.error
+        report = nil
+        diagnosis = nil
+        let first = models.engines[.runtime] ?? models.engines[.coreML]
+        falseReject = first?.falseReject ?? 0.05
+        advice = first?.advice
+        source.queue.async { [judge] in
+            judge.engines = models.engines
+            judge.mainModel = models.main
+            judge.reset()
+        }
+    }
+
+    private func choose(_ engine: EngineKind) {
+        UserDefaults.standard.set(engine.rawValue, forKey: "engine")
+        source.queue.async { [judge] in judge.chosen = engine }
+    }
+
+    // ---- what comes from the camera's queue ----
+
+    private func take(_ result: Result<FrameJudge.Report?, Error>) {
+        switch result {
+        case .success(let report):
+            if self.report?.shown.kind != report?.shown.kind { announce(report?.shown) }
+            self.report = report
+            frameError = nil
+            if report?.shown.isNormal != true { diagnosis = nil }
+        case .failure(let failure):
+            report = nil
+            frameError = failure.localizedDescription
+        }
+    }
+
+    private func take(_ state: CameraState, _ device: AVCaptureDevice?) {
+        self.state = state
+        self.device = device
+        if state != .running { report = nil }
+    }
+
+    private func take(diagnosis text: String) {
+        if report?.shown.isNormal == true { diagnosis = text }
+    }
+
+    private func announce(_ verdict: Verdict?) {
+        if verdict != nil { UIAccessibility.post(notification: .announcement, argument: adviceText(verdict)) }
+    }
+
+    // ---- words ----
+
+    func adviceText(_ verdict: Verdict?) -> String {
+        switch verdict?.kind {
+        case .normal:
+            if let label = verdict?.label { return "\(label.name) \(percent(label.probability))" }
+            return word("adviceNormal")
+        case .unsure: return word("adviceUnsure")
+        case .abnormal: return advice ?? word("adviceAbnormal")
+        case nil: return ""
+        }
+    }
+
+    /// Why there is no verdict; nil where there is one, or soon will be.
+    var trouble: String? {
+        switch state {
+        case .denied: return word("denied")
+        case .missing: return word("noCamera")
+        case .interrupted(.inUse): return word("interruptedInUse")
+        case .interrupted(.split): return word("interruptedSplit")
+        case .interrupted(.hot): return word("interruptedHot")
+        case .interrupted(.other): return word("interrupted")
+        case .failed(let why): return word("failed", why)
+        case .starting, .stopped: return nil
+        case .running: return loaded.isEmpty ? word("noGate") : nil
+        }
+    }
+}
+
+/// The models that were chosen, loaded. Made away from the main thread, used on the camera's queue from then on.
+private struct LoadedModels: @unchecked Sendable {
+    var engines: [EngineKind: GateEngine] = [:]
+    var main: MainModel?
+    var error: String?
+
+    init() {
+        do {
+            if let url = ModelSlot.gate.existing { engines[.runtime] = try RuntimeEngine(contentsOf: url) }
+            if let url = ModelSlot.coreMLGate.existing { engines[.coreML] = try CoreMLEngine(compiled: url) }
+            if let url = ModelSlot.main.existing { main = try MainModel(compiled: url) }
+        } catch {
+            self.error = error.localizedDescription
+        }
+    }
+}

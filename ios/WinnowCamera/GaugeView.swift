@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+import SwiftUI
+import Winnow
+
+extension Optional where Wrapped == Verdict {
+    var tint: Color {
+        switch self?.kind {
+        case .normal: return Color(red: 0.30, green: 0.79, blue: 0.42)
+        case .unsure: return Color(red: 0.95, green: 0.70, blue: 0.20)
+        case .abnormal: return Color(red: 1.00, green: 0.42, blue: 0.37)
+        case nil: return Color(white: 0.62)
+        }
+    }
+}
+
+/// How sure the gate is. The ring is half full at the threshold (p / (p + false-reject rate)), where the tick is; colour, sign and word say
+/// the verdict.
+struct GaugeView: View {
+    let verdict: Verdict?
+    let falseReject: Float
+    @Environment(\.accessibilityReduceMotion) private var still
+
+    private var filled: Double {
+        guard let p = verdict?.pValue, p + falseReject > 0 else { return 0 }
+        return Double(p / (p + falseReject))
+    }
+
+    var body: some View {
+        VStack(spacing: 6) {
+            ring
+                .frame(width: 84, height: 84)
+                .padding(5)
+            Text(verdict.name)
+                .font(.subheadline.weight(.semibold))
+                .foregroundStyle(verdict.tint)
+            Text(word("similarity") + " " + (verdict.map { number($0.similarity, digits: 2) } ?? "–"))
+                .font(.caption2.monospacedDigit())
+        }
+        .padding(8)
+        .background(.black.opacity(0.72), in: RoundedRectangle(cornerRadius: 22))
+        .foregroundStyle(.white)
+        .accessibilityElement(children: .ignore)
+        .accessibilityLabel(word("gauge"))
+        .accessibilityValue(spoken)
+        .accessibilityAddTraits(.updatesFrequently)
+    }
+
+    private var ring: some View {
+        ZStack {
+            Circle()
+                .stroke(.white.opacity(0.16), lineWidth: 9)
+            Circle()
+                .trim(from: 0, to: filled)
+                .stroke(verdict.tint, style: StrokeStyle(lineWidth: 9, lineCap: .round))
+                .rotationEffect(.degrees(-90))
+                .animation(still ? nil : .linear(duration: 0.12), value: filled)
+            Capsule()
+                .frame(width: 2.5, height: 11)
+                .offset(y: 42)
+                .opacity(0.75)
+            Image(systemName: verdict.sign)
+                .font(.title2.bold())
+                .offset(y: -8)
+            Text(verdict.map { percent($0.pValue) } ?? "")
+                .font(.caption.monospacedDigit())
+                .offset(y: 18)
+        }
+    }
+
+    private var spoken: String {
+        guard let verdict else { return word("none") }
+        return word(
+            "gaugeValue", Optional(verdict).name, number(verdict.pValue, digits: 3), number(verdict.similarity, digits: 2))
+    }
+}
