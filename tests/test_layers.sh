@@ -42,4 +42,12 @@ if grep -rnE 'pthread|omp\.h|<(png|jpeglib|turbojpeg|webp|libexif|jansson|cairo)
     echo "src/runtime uses more than libc and libm" >&2
     bad=1
 fi
+
+# What stands over the library, in other languages, knows its public header alone.
+if grep -rnE 'src/|wn_' python/src ios/Sources ios/Tests ios/WinnowCamera --include='*.py' --include='*.swift' >&2 ||
+    grep -rn 'import CWinnow' ios/WinnowCamera >&2 ||
+    grep -rn 'header "' src/runtime/module | grep -v 'header "../../../include/winnow.h"' >&2; then
+    echo "python/ or ios/ knows more than winnow.h, or the app more than the Swift package" >&2
+    bad=1
+fi
 exit $bad

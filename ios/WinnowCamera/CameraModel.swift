@@ -2,6 +2,7 @@
 import AVFoundation
 import ImageIO
 import SwiftUI
+import UIKit
 import Winnow
 
 /// What the screen shows. Frames are judged on the camera's queue; only reports come here.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AVFoundation
 import SwiftUI
+import UIKit
 
 /// The live picture, level with the horizon; says how a frame must be turned.
 struct CameraPreview: UIViewRepresentable {
@@ -33,7 +34,7 @@ final class PreviewView: UIView {
     override class var layerClass: AnyClass { AVCaptureVideoPreviewLayer.self }
 
     var previewLayer: AVCaptureVideoPreviewLayer {
-        guard let layer = layer as? AVCaptureVideoPreviewLayer else { fatalError("layerClass says otherwise") }
+        guard let layer = self.layer as? AVCaptureVideoPreviewLayer else { fatalError("layerClass says otherwise") }
         return layer
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import SwiftUI
+import UIKit
 import Winnow
 
 struct CameraScreen: View {

@@ -81,10 +81,11 @@ final class CameraSource: NSObject, @unchecked Sendable {
         defer { session.commitConfiguration() }
         if let input { session.removeInput(input) }
         input = nil
-        session.sessionPreset = .vga640x480  // 4:3, as the preview is laid out; the gate sees a few hundred pixels
         guard session.canAddInput(next) else { throw Missing() }
         session.addInput(next)
         input = next
+        // 4:3, as the preview is laid out; the gate sees a few hundred pixels.
+        if session.canSetSessionPreset(.vga640x480) { session.sessionPreset = .vga640x480 }
         if session.outputs.isEmpty, session.canAddOutput(output) {
             session.addOutput(output)
             output.alwaysDiscardsLateVideoFrames = true

@@ -45,7 +45,8 @@ struct Fixture {
         let lines = try String(contentsOf: folder.appendingPathComponent("expected.jsonl"), encoding: .utf8).split(separator: "\n")
         pictures = try lines.map {
             let line = try JSONDecoder().decode(Line.self, from: Data($0.utf8))
-            return (line, try Pixels(ppm: Data(contentsOf: folder.appendingPathComponent(line.path + ".ppm"))))
+            let ppm = try Data(contentsOf: folder.appendingPathComponent(line.path + ".ppm"))
+            return (expected: line, pixels: try Pixels(ppm: ppm))
         }
     }
 }

@@ -15,12 +15,12 @@ _NAME = "libwinnow.dylib" if sys.platform == "darwin" else "libwinnow.so"
 
 
 def _find() -> str:
-    """What WINNOW_LIBRARY names, else the library that came with the package, else the installed one."""
+    """What WINNOW_LIBRARY names (`system`: the installed one), else the library that came with the package, else the installed one."""
     named = os.environ.get("WINNOW_LIBRARY")
     bundled = pathlib.Path(__file__).parent / _NAME
-    if named:
+    if named and named != "system":
         return named
-    if bundled.exists():
+    if bundled.exists() and not named:
         return str(bundled)
     installed = ctypes.util.find_library("winnow")
     if installed:
