@@ -9,6 +9,7 @@ missing=
 need() { # need WHAT-IS-CHECKED APT-PACKAGE BREW-PACKAGE
     case $1 in
     *.pc) pkg-config --exists "${1%.pc}" 2>/dev/null && return ;;
+    *.py) python3 -c "import ${1%.py}" 2>/dev/null && return ;;
     *) command -v "$1" >/dev/null 2>&1 && return ;;
     esac
     missing="$missing $(if [ "$installer" = apt ]; then echo "$2"; else echo "$3"; fi)"
@@ -28,6 +29,7 @@ need meson meson meson
 need ninja ninja-build ninja
 need python3 python3 python3
 need pip3 python3-pip python3
+need ensurepip.py python3-venv python3
 need libjpeg.pc libjpeg-dev jpeg-turbo
 need libpng.pc libpng-dev libpng
 need libwebp.pc libwebp-dev webp
@@ -45,6 +47,7 @@ if [ "${1:-}" = long ]; then
     need clang clang llvm
     need wasm-ld "lld wasi-libc libclang-rt-dev-wasm32" "lld wasi-libc"
     need node "nodejs npm" node
+    need javac default-jdk-headless openjdk
 fi
 
 [ -n "$missing" ] || exit 0

@@ -47,6 +47,19 @@ def test_every_layout_gives_the_same(job):
     assert job.gate(Image.fromarray(rgb).quantize()) == job.gate(Image.fromarray(rgb).quantize().convert("RGB"))
 
 
+def test_planar_frames(job):
+    grey = pixels(job, 20)[0][:, :, 1]
+    height, width = grey.shape
+    frame = np.concatenate([grey, np.full((height // 2, width), 128, np.uint8)])
+    for layout in ("NV12", "I420"):
+        assert job.gate(frame, layout=layout) == job.gate(grey)
+        assert job.gate(np.asfortranarray(frame), layout=layout, orientation=6) == job.gate(grey, orientation=6)
+    u, v = (np.random.default_rng(i).integers(0, 255, (height // 2, width // 2), np.uint8) for i in (1, 2))
+    nv12 = np.concatenate([grey, np.stack([u, v], axis=2).reshape(height // 2, width)])
+    i420 = np.concatenate([grey, u.reshape(-1, width), v.reshape(-1, width)])
+    assert job.gate(nv12, layout="NV12") == job.gate(i420, layout="I420") != job.gate(grey)
+
+
 def test_memory_of_any_order(job):
     rgb = pixels(job, 20)[1]
     assert job.gate(np.asfortranarray(rgb)) == job.gate(rgb)
@@ -136,6 +149,8 @@ def test_wrong_words(job):
         job.gate(rgb, layout="HSV")
     with pytest.raises(ValueError, match="4 channels"):
         job.gate(rgb, layout="BGRA")
+    with pytest.raises(ValueError, match="NV12 is 2-D"):
+        job.gate(np.zeros((8, 8), np.uint8), layout="NV12")
     with pytest.raises(winnow.Error, match="orientation 9"):
         job.gate(rgb, orientation=9)
     assert job.gate(rgb)  # a failed call costs no session

@@ -20,7 +20,7 @@ class Gate:
         gate(picture).is_normal
 
     A picture is an array of uint8 (height x width, or that x 1, 3 or 4: grey, RGB, RGBA), a PIL image, or the path of a photo (which PIL
-    reads). Arrays are read in place. `layout` says otherwise what an array's channels are ("BGR" for OpenCV's, "BGRA"); `orientation` is
+    reads). Arrays are read in place. `layout` says otherwise what an array's channels are ("BGR" for OpenCV's, "BGRA", "NV12", "I420"); `orientation` is
     EXIF's, 1 to 8, and defaults to what a PIL image says.
 
     Any number of threads may use one gate at a time."""

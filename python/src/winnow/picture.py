@@ -9,7 +9,8 @@ import numpy as np
 
 from ._library import ffi, lib
 
-_LAYOUTS = {"RGB": 3, "BGR": 3, "RGBA": 4, "BGRA": 4, "GRAY": 1}
+_LAYOUTS = {"RGB": 3, "BGR": 3, "RGBA": 4, "BGRA": 4, "GRAY": 1, "NV12": 1, "I420": 1}
+_PLANAR = ("NV12", "I420")
 _OF_CHANNELS = {3: "RGB", 4: "RGBA", 1: "GRAY"}
 _PIL = {"RGB": "RGB", "RGBA": "RGBA", "L": "GRAY"}
 _EXIF_ORIENTATION = 0x0112
@@ -45,7 +46,19 @@ def _from_array(array: np.ndarray, layout: Optional[str]) -> Tuple[np.ndarray, s
         raise ValueError(f"unknown layout {layout!r}: use {', '.join(_LAYOUTS)}")
     if _LAYOUTS[layout] != channels:
         raise ValueError(f"{layout} has {_LAYOUTS[layout]} channels, the array has {channels}")
+    if layout in _PLANAR and (array.ndim != 2 or array.shape[0] % 3 or array.shape[1] % 2):
+        raise ValueError(f"an array of shape {array.shape}: {layout} is 2-D, of height * 3 / 2 rows and an even width")
     return array, layout, 1
+
+
+def _add_chroma(image: Any, array: np.ndarray, layout: str) -> None:
+    """The planes of an array that has chroma in a third more rows below luma, as OpenCV and libcamera give it."""
+    height, width = array.shape[0] * 2 // 3, array.shape[1]
+    image.height = height
+    image.plane[1] = image.plane[0] + height * width
+    image.stride[1] = width if layout == "NV12" else width // 2
+    image.plane[2] = image.plane[1] + height * width // 4
+    image.stride[2] = width // 2
 
 
 def picture_of(source: Any, layout: Optional[str], orientation: Optional[int]):
@@ -56,6 +69,8 @@ def picture_of(source: Any, layout: Optional[str], orientation: Optional[int]):
         array, layout, own = _from_pil(source)
     else:
         array, layout, own = _from_array(np.asarray(source), layout)
+    if layout in _PLANAR:
+        array = np.ascontiguousarray(array)
     if array.ndim == 2:
         array = array[:, :, None]
     height, width, channels = array.shape
@@ -67,5 +82,7 @@ def picture_of(source: Any, layout: Optional[str], orientation: Optional[int]):
     image.stride[0] = array.strides[0]
     image.width, image.height = width, height
     image.format = getattr(lib, "WINNOW_" + layout)
+    if layout in _PLANAR:
+        _add_chroma(image, array, layout)
     image.orientation = own if orientation is None else orientation
     return image, array
