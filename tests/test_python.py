@@ -10,7 +10,7 @@ winnow, build, venv = (os.path.abspath(path) for path in sys.argv[1:4])
 root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 library = next(iter(glob.glob(f"{build}/src/runtime/libwinnow.so") + glob.glob(f"{build}/src/runtime/libwinnow.dylib")), "")
 python = os.path.join(venv, "bin", "python3")
-NEEDED = ["setuptools>=70.1", "wheel", "cffi", "numpy", "pillow", "pytest"]
+NEEDED = ["setuptools>=70.1", "wheel", "cffi", "numpy", "pillow", "pytest", "mypy"]
 if os.environ.get("ASAN_OPTIONS") or os.environ.get("TSAN_OPTIONS"):
     print("skipped: an interpreter without sanitizers cannot load a library with them")
     sys.exit(77)
@@ -44,13 +44,13 @@ def files(path):
     return run(python, "-m", "zipfile", "-l", path).stdout
 
 
-if not os.path.exists(os.path.join(venv, "complete-python")):
+if not os.path.exists(os.path.join(venv, "complete-python-package")):
     for command in ([sys.executable, "-m", "venv", venv], [python, "-m", "pip", "install", "--quiet", *NEEDED]):
         result = run(*command)
         if result.returncode:
             print("skipped: pip cannot bring", *NEEDED, result.stdout)
             sys.exit(77)
-    open(os.path.join(venv, "complete-python"), "w").close()
+    open(os.path.join(venv, "complete-python-package"), "w").close()
 
 work = tempfile.mkdtemp(prefix="winnow-python-")
 os.environ.pop("WINNOW_LIBRARY", None)
@@ -77,6 +77,8 @@ try:
     result = subprocess.run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", os.path.join(root, "python", "tests")],
                             env={**os.environ, "WINNOW_PROGRAM": winnow, "PYTHONDONTWRITEBYTECODE": "1"})
     check(result.returncode == 0, "python/tests")
+    result = run(python, "-m", "mypy", "--strict", "--ignore-missing-imports", "--cache-dir", "mypy", os.path.join(root, "python", "src", "winnow"))
+    check(result.returncode == 0, result.stdout)
     left = run("git", "-C", root, "status", "--porcelain", "--ignored", "python").stdout
     check("egg-info" not in left and "python/build" not in left, "the source tree is not as it was:", left)
 finally:

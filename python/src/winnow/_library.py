@@ -7,8 +7,9 @@ import importlib.metadata
 import os
 import pathlib
 import sys
+from typing import Any
 
-from ._abi import ffi
+from ._abi import ffi as ffi
 
 version: str = importlib.metadata.version("winnow")
 _NAME = "libwinnow.dylib" if sys.platform == "darwin" else "libwinnow.so"
@@ -51,11 +52,11 @@ class Error(Exception):
         self.where = where
 
 
-def new_error():
+def new_error() -> Any:
     return ffi.new("winnow_error *")
 
 
-def check(status: int, error) -> None:
+def check(status: int, error: Any) -> None:
     if status == lib.WINNOW_OK:
         return
     code = ffi.typeof("winnow_status").elements[status].replace("WINNOW_ERROR_", "").lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Iterable, List, Optional, Tuple, Union
+from typing import Any, Iterable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class Gate:
 
     Any number of threads may use one gate at a time."""
 
-    def __init__(self, source: Union[str, os.PathLike, bytes]):
+    def __init__(self, source: Union[str, os.PathLike[str], bytes]):
         self._source = source if isinstance(source, bytes) else os.fspath(source)
         handle, error = ffi.new("winnow_gate **"), new_error()
         if isinstance(source, bytes):
@@ -49,7 +49,7 @@ class Gate:
         return None if text == ffi.NULL else ffi.string(text).decode()
 
     @contextmanager
-    def _session(self):
+    def _session(self) -> Iterator[Any]:
         """A session that no other thread has."""
         try:
             session = self._idle.pop()
@@ -58,7 +58,7 @@ class Gate:
             check(lib.winnow_session_create(self._gate, handle, error), error)
             gate = self._gate  # lives as long as its sessions: the destructor holds it
 
-            def free(session, gate=gate):
+            def free(session: Any, gate: Any = gate) -> None:
                 lib.winnow_session_free(session)
 
             session = ffi.gc(handle[0], free)
@@ -94,15 +94,15 @@ class Gate:
         self._fill("winnow_explain", picture, layout, orientation, cells, ffi.NULL)
         return cells
 
-    def _fill(self, function, picture, layout, orientation, out, *more):
+    def _fill(self, function: str, picture: Any, layout: Optional[str], orientation: Optional[int], out: np.ndarray, *more: Any) -> None:
         image, _pixels = picture_of(picture, layout, orientation)
         error = new_error()
         with self._session() as session:
             check(getattr(lib, function)(session, image, ffi.cast("float *", out.ctypes.data), *more, error), error)
 
-    def __reduce__(self):  # to other processes
+    def __reduce__(self) -> Tuple[Any, ...]:  # to other processes
         return Gate, (self._source,)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         source = f"{len(self._source)} bytes" if isinstance(self._source, bytes) else self._source
         return f"<winnow.Gate {source}: threshold {self.threshold:.6g} for {self.false_reject:.2%}>"

@@ -61,7 +61,7 @@ def _add_chroma(image: Any, array: np.ndarray, layout: str) -> None:
     image.stride[2] = width // 2
 
 
-def picture_of(source: Any, layout: Optional[str], orientation: Optional[int]):
+def picture_of(source: Any, layout: Optional[str], orientation: Optional[int]) -> Tuple[Any, Any]:
     """(winnow_image *, what must live as long as it is read)"""
     if isinstance(source, (str, os.PathLike)):
         array, layout, own = _from_path(source)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Sequence
+from typing import Any, NamedTuple, Optional, Sequence
 
 from ._library import ffi, lib
 
@@ -27,10 +27,10 @@ class Verdict(NamedTuple):
     @property
     def is_normal(self) -> bool:
         """Whether it is the right kind of picture."""
-        return self.verdict == NAMES[lib.WINNOW_NORMAL]
+        return self.verdict == "normal"
 
 
-def verdict_of(result, classes: Sequence[str]) -> Verdict:
+def verdict_of(result: Any, classes: Sequence[str]) -> Verdict:
     index = result.class_index
     classified = index >= 0
     return Verdict(NAMES[result.verdict], result.p_value, result.similarity, classes[index] if classified else None,
