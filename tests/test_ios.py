@@ -3,7 +3,7 @@
 """usage: test_ios.py WINNOW VENV [apple]
 
 The Swift package and the iOS app as far as they can be looked at without a Mac: the C target is compiled as Package.swift says, and linked,
-for this machine and for ARM; the module map is read by Clang; tree-sitter (pip puts it into the folder VENV) finds no error in any Swift
+for this machine and for ARM, where an emulator runs it too; the module map is read by Clang; tree-sitter (pip puts it into the folder VENV) finds no error in any Swift
 file; every word that the app says is there in both languages. With `swift` in the path the package is built and its tests run. With
 `apple` the C target is compiled for iPhones against Apple's own headers, which come with pip's ziglang, and linked for macOS."""
 import glob, json, os, plistlib, re, shutil, subprocess, sys, tempfile
@@ -75,6 +75,20 @@ def c_links():
         symbols = {line.split()[-1] for line in done("nm", "-D", "--defined-only", "lib.so").splitlines()}
         check(public_functions() <= symbols, cc, "lacks", public_functions() - symbols)
         print("the C target links:", cc)
+    judges(flags, files, "cc", [])
+    if shutil.which("aarch64-linux-gnu-gcc") and shutil.which("qemu-aarch64"):
+        judges(flags, files, "aarch64-linux-gnu-gcc", ["qemu-aarch64"])
+
+
+def judges(flags, files, cc, emulator):
+    """The example program over the C target says what winnow says, to the digits that it prints."""
+    done(cc, *flags, "-Wno-psabi", "-static", *files, os.path.join(root, "examples", "judge.c"), "-lm", "-o", "judge")
+    for line in open("expected.jsonl"):
+        expected = json.loads(line)
+        answer = run(*emulator, "./judge", "gate.safetensors", expected["path"] + ".ppm").stdout
+        verdict, p = answer.split()[0], float(answer.rstrip(")\n").split()[-1])
+        check(verdict == expected["verdict"] and abs(p - expected["p_value"]) <= 1e-4, cc, answer, expected)
+    print("the C target judges like winnow:", cc, *emulator)
 
 
 def module_map():
@@ -156,7 +170,6 @@ def fixture():
     answers = drawn.gate(winnow, "gate.safetensors")
     with open("expected.jsonl", "w") as file:
         file.write("".join(json.dumps(answer) + "\n" for answer in answers[::12]))
-    return os.getcwd()
 
 
 def swift():
@@ -164,7 +177,7 @@ def swift():
         print("no Swift compiler here: the Swift sources were read, not compiled")
         return
     done("swift", "build", "-c", "release", "--package-path", root, "--scratch-path", "swift-build")
-    print(done("swift", "test", "--package-path", root, "--scratch-path", "swift-test", env={**os.environ, "WINNOW_FIXTURE": fixture()}))
+    print(done("swift", "test", "--package-path", root, "--scratch-path", "swift-test", env={**os.environ, "WINNOW_FIXTURE": os.getcwd()}))
 
 
 def apple():
@@ -187,7 +200,7 @@ def apple():
 work = tempfile.mkdtemp(prefix="winnow-ios-")
 os.chdir(work)
 try:
-    for step in [apple] if sys.argv[3:] == ["apple"] else [c_links, module_map, grammar, words, project, swift]:
+    for step in [apple] if sys.argv[3:] == ["apple"] else [fixture, c_links, module_map, grammar, words, project, swift]:
         step()
 finally:
     os.chdir("/")
