@@ -16,7 +16,7 @@
 enum { NOT_GIVEN = -1 };
 
 static const char *const recipes[] = {"default", "reference", NULL};
-static const char *const freezes[] = {"none", "backbone", NULL};
+static const char *const freezes[] = {"none", "backbone", "early", NULL};
 static const char *const augments[] = {"none", "light", "phone", NULL};
 static const char *const schedules[] = {"constant", "cosine", NULL};
 static const char *const fits[] = {"stretch", "crop", NULL};
@@ -82,7 +82,8 @@ static const option_row rows[] = {
      "start from these weights; `none` starts from random ones; else that of `make backbone`, where there is "
      "one",
      &given.backbone},
-    {"freeze", 0, OPTION_CHOICE, NULL, "what does not learn (default: the backbone where there is one)",
+    {"freeze", 0, OPTION_CHOICE, NULL,
+     "what does not learn: nothing, the backbone (default, where there is one), or all but its last blocks",
      &given.freeze, 0, 0, .choices = freezes},
     {"recipe", 0, OPTION_CHOICE, NULL, "where the numbers below come from", &given.recipe, 0, 0,
      .choices = recipes},
@@ -142,8 +143,13 @@ static const options_usage usage = {
             (field) = (from);                                                                                \
     } while (0)
 
-static void override(wn_train_recipe *recipe)
+static void override(wn_train_recipe *recipe, bool pretrained)
 {
+    if (given.freeze != NOT_GIVEN) {
+        recipe->freeze = (wn_freeze)given.freeze;
+        if (pretrained && given.recipe == 0 && recipe->freeze != WN_FREEZE_BACKBONE)
+            wn_train_recipe_fine_tune(recipe);
+    }
     TAKE(recipe->epochs, given.epochs);
     TAKE(recipe->save_interval, given.save_interval);
     TAKE(recipe->batch, given.batch);
@@ -159,8 +165,6 @@ static void override(wn_train_recipe *recipe)
         recipe->class_rate *= given.learning_rate / recipe->learning_rate;
         recipe->learning_rate = given.learning_rate;
     }
-    if (given.freeze != NOT_GIVEN)
-        recipe->freeze = (wn_freeze)given.freeze;
     if (given.augment != NOT_GIVEN)
         recipe->augment = (wn_augment_kind)given.augment;
     if (given.schedule != NOT_GIVEN)
@@ -201,16 +205,16 @@ static int check(const train_request *request)
         return output_usage("where should the gate go? give -o FILE");
     if (!request->normal.count)
         return output_usage("no normal photos: give --normal DIR");
-    if (request->recipe.freeze == WN_FREEZE_BACKBONE && !request->backbone)
-        return output_usage(
-            "--freeze backbone needs a backbone: give --backbone FILE, or run `make backbone` once");
+    if (request->recipe.freeze != WN_FREEZE_NONE && !request->backbone)
+        return output_usage("--freeze %s needs a backbone: give --backbone FILE, or run `make backbone` once",
+                            freezes[request->recipe.freeze]);
     if (request->recipe.freeze == WN_FREEZE_BACKBONE && request->recipe.augment != WN_AUGMENT_NONE)
         return output_usage(
             "--augment %s needs --freeze none: the features of a frozen backbone are computed once",
             augments[request->recipe.augment]);
-    if (request->recipe.freeze == WN_FREEZE_NONE && !request->abnormal.count)
+    if (request->recipe.freeze != WN_FREEZE_BACKBONE && !request->abnormal.count)
         return output_usage(
-            "training every layer needs photos of anything else: give --abnormal DIR, or a --backbone");
+            "training layers needs photos of anything else: give --abnormal DIR, or a --backbone");
     if (request->resume && !request->checkpoint[0])
         return output_usage("--resume needs a checkpoint, and --checkpoint none writes none");
     return -1;
@@ -249,7 +253,7 @@ int command_train(int argc, char **argv)
     if (wn_train_recipe_named(recipes[given.recipe], request.backbone != NULL, &request.recipe, &error))
         status = output_failure(&error);
     else
-        override(&request.recipe);
+        override(&request.recipe, request.backbone != NULL);
     if (status < 0 && given.output &&
         !(name_file(given.checkpoint, ".checkpoint", request.checkpoint) &&
           name_file(given.log, ".csv", request.log) && name_file(given.report, ".html", request.report)))

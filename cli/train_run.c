@@ -255,6 +255,11 @@ static winnow_status prepare(run *r, winnow_error *error)
             return status;
         r->gate.preprocess = r->start.preprocess;
         r->gate.preprocess.fit = recipe->preprocess.fit;
+        if (r->start.folded && recipe->freeze != WN_FREEZE_BACKBONE)
+            output_warning("%s: its batch norms were folded into the convolutions, so training its layers "
+                           "starts from wrong statistics: import weights that have norms, or freeze the "
+                           "backbone",
+                           request->backbone);
         output_note("backbone %s at %dx%d%s (%s)", r->start.name, recipe->input, recipe->input,
                     recipe->freeze == WN_FREEZE_BACKBONE ? ", frozen" : "", request->backbone);
     } else {
@@ -387,7 +392,7 @@ static winnow_status fit_gate(run *r, winnow_error *error)
         .scorer = r->request->scorer,
         .promise = r->request->promise,
         .held_out = held_out,
-        .learned_features = r->request->recipe.freeze == WN_FREEZE_NONE,
+        .learned_features = r->request->recipe.freeze != WN_FREEZE_BACKBONE,
         .own_validation = r->data.own_validation,
         .classes = {r->gate.has_embedding ? 2 : 0, r->start.network.embedding, r->class_vectors}};
     const bool learned = options.learned_features || options.own_validation;
@@ -516,7 +521,7 @@ static int show(const run *r)
                                    .history = &r->history,
                                    .seconds = progress_seconds() - r->began,
                                    .images_per_second =
-                                       r->request->recipe.freeze == WN_FREEZE_NONE
+                                       r->request->recipe.freeze != WN_FREEZE_BACKBONE
                                            ? r->trained.images_per_second
                                            : (double)r->asked / fmax(r->feature_seconds, 1e-9)};
     int status = train_show(&outcome);

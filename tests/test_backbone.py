@@ -83,10 +83,45 @@ def trains_a_gate():
     answer = json.loads(done("eval", "gate.safetensors", "--normal", "p/test/normal", "--abnormal", "p/test/other", "--json"))
     check(0 <= answer["auroc"] <= 1, answer)
     lines = run("check", "gate.safetensors", "p/test/normal", status=None).stdout.splitlines()
-    check(len(lines) == sum(len(files) for _, _, files in os.walk("p/test/normal", status=None)), lines)
+    check(len(lines) == sum(len(files) for _, _, files in os.walk("p/test/normal")), lines)
     # A gate is a backbone too: its own input goes with it.
     done("train", *photos, "--backbone", "gate.safetensors", "-o", "second.safetensors", "--scorer", "knn:bottleneck")
     check(metadata_of("second.safetensors")["winnow.mean"] == meta["winnow.mean"], "a gate's own input was lost")
+
+
+def tensors_of(path):
+    raw = open(path, "rb").read()
+    size = struct.unpack("<Q", raw[:8])[0]
+    return {name: raw[8 + size:][slice(*entry["data_offsets"])] for name, entry in json.loads(raw[8:8 + size]).items() if name != "__metadata__"}
+
+
+def trains_its_last_blocks():
+    """--freeze early: what comes before the last two blocks stays to the bit, the running statistics too. Folded norms are warned of."""
+    few = ["--normal", "p/train/normal", "--abnormal", "p/train/other", "--input-size", "96", "--false-reject", "20%", "--report", "none", "--epochs", "1",
+           "--batch", "16"]
+    set_metadata(DEFAULT, "folded.safetensors", "winnow.norms", "folded")
+    result = run("train", *few, "--backbone", "folded.safetensors", "--freeze", "early", "-o", "last.safetensors")
+    check(result.returncode == 0 and "folded into the convolutions" in result.stderr, result.stderr)
+    result = run("train", *few, "--backbone", "folded.safetensors", "-o", "frozen.safetensors")
+    check(result.returncode == 0 and "folded" not in result.stderr.replace("folded.safetensors", ""), result.stderr)
+    before, after = tensors_of(DEFAULT), tensors_of("last.safetensors")
+    for name in before:
+        if name.startswith("features."):
+            check((before[name] == after[name]) == (int(name.split(".")[1]) < 15), name, "changed, or did not")
+    meta = metadata_of("last.safetensors")
+    check("freeze=2 " in meta["winnow.settings"] and "augment=2 " in meta["winnow.settings"], meta["winnow.settings"])
+    refused("--freeze early|needs a backbone", "train", *few, "--backbone", "none", "--freeze", "early", "-o", "x.safetensors")
+
+
+def set_metadata(path, to, key, value):
+    raw = open(path, "rb").read()
+    size = struct.unpack("<Q", raw[:8])[0]
+    header = json.loads(raw[8:8 + size])
+    header["__metadata__"][key] = value
+    if value is None:
+        del header["__metadata__"][key]
+    text = json.dumps(header).encode()
+    open(to, "wb").write(struct.pack("<Q", len(text)) + text + raw[8 + size:])
 
 
 def bad_backbones():
@@ -96,14 +131,7 @@ def bad_backbones():
                               ("winnow.width", "7", "'winnow.width' is '7'"),
                               ("winnow.architecture", None, "lack 'winnow.architecture'"),
                               ("winnow.architecture", "resnet50", "resnet50")):
-        raw = open(DEFAULT, "rb").read()
-        size = struct.unpack("<Q", raw[:8])[0]
-        header = json.loads(raw[8:8 + size])
-        header["__metadata__"][key] = value
-        if value is None:
-            del header["__metadata__"][key]
-        text = json.dumps(header).encode()
-        open("bent.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + raw[8 + size:])
+        set_metadata(DEFAULT, "bent.safetensors", key, value)
         refused("bent.safetensors|" + words, "train", "--normal", "p/train/normal", "--backbone", "bent.safetensors", "-o", "x.safetensors")
     check(not os.path.exists("x.safetensors"), "a gate was written")
 
@@ -130,5 +158,6 @@ def bad_imports():
 
 becomes_the_default()
 trains_a_gate()
+trains_its_last_blocks()
 bad_backbones()
 bad_imports()

@@ -116,6 +116,8 @@ static winnow_status load(const wn_safetensors *file, int input, int embedding, 
     wn_params_initialise(&backbone->network, seed, &backbone->params);
     loading l = {.file = file, .data = backbone->params.data, .error = error};
     wn_network_tensors(&backbone->network, load_tensor, &l);
+    const char *norms = wn_safetensors_metadata(file, "winnow.norms");
+    backbone->folded = norms && !strcmp(norms, "folded");
     return l.status;
 }
 

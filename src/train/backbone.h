@@ -13,6 +13,7 @@ typedef struct wn_backbone {
                          drawn from the seed */
     wn_preprocess preprocess; /* size, channel order, mean and std; fit stretch, triangle filter */
     char name[64];            /* "mobilenet_v2 1.0" */
+    bool folded;              /* its norms were folded into the convolutions: good for frozen use alone */
     char hash[17];            /* 16 hexadecimal digits of the XXH3-64 of the weights, for provenance */
 } wn_backbone;
 

@@ -174,7 +174,11 @@ static bool allocate(trainee *t)
 
 static winnow_status create_model(trainee *t, wn_pool *pool, winnow_error *error)
 {
+    /* two blocks of expansion, depthwise and projection, and the last convolution */
+    enum { LAST_LAYERS = 7 };
+    const bool early = t->recipe->freeze == WN_FREEZE_EARLY;
     const wn_model_options options = {.batch = t->recipe->batch,
+                                      .first_trainable = early ? t->network->count - LAST_LAYERS : 0,
                                       .classes = 2,
                                       .margin = (float)(t->recipe->margin * M_PI / 180),
                                       .scale = (float)t->recipe->scale};

@@ -83,6 +83,15 @@ winnow_status wn_train_recipe_named(const char *name, bool pretrained, wn_train_
     return WINNOW_OK;
 }
 
+void wn_train_recipe_fine_tune(wn_train_recipe *recipe)
+{
+    recipe->augment = WN_AUGMENT_PHONE;
+    recipe->epochs = 5;
+    recipe->save_interval = 5;
+    recipe->learning_rate = 0.002;
+    recipe->class_rate = 0.02;
+}
+
 void wn_train_recipe_settings(const wn_train_recipe *recipe, uint64_t seed, const char *data_hash,
                               char *settings)
 {

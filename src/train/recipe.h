@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 typedef enum wn_freeze {
-    WN_FREEZE_NONE,    /* every layer learns */
-    WN_FREEZE_BACKBONE /* features are computed once, the embedding alone learns */
+    WN_FREEZE_NONE,     /* every layer learns */
+    WN_FREEZE_BACKBONE, /* features are computed once, the embedding alone learns */
+    WN_FREEZE_EARLY     /* the last two blocks, the last convolution and the embedding learn */
 } wn_freeze;
 
 typedef struct wn_train_recipe {
@@ -38,6 +39,10 @@ typedef struct wn_train_recipe {
  * hand: the default recipe then keeps it frozen, and otherwise trains every layer from random weights. */
 winnow_status wn_train_recipe_named(const char *name, bool pretrained, wn_train_recipe *recipe,
                                     winnow_error *error);
+
+/* A pretrained network of which some layers learn: rates a tenth of those from random weights, few epochs,
+ * photos as phones take them. */
+void wn_train_recipe_fine_tune(wn_train_recipe *recipe);
 
 /* The recipe, the seed and the data as `name=value` lines: what a resumed training must share with the one it
  * continues. */
