@@ -41,7 +41,13 @@ static const char *const default_specs[] = {
     "knn:bottleneck,mahalanobis:bottleneck",
     "knn:bottleneck,discriminant:bottleneck",
     "knn:bottleneck,logistic:bottleneck",
+    "knn:bottleneck,logistic:bottleneck+early",
+    "knn:bottleneck+early,logistic:bottleneck+early",
+    "logistic:bottleneck+early",
+    "logistic:early",
+    "knn:early",
     "knn:pooled,logistic:pooled",
+    "knn:pooled,logistic:pooled+early",
 };
 
 typedef struct tally {

@@ -157,16 +157,21 @@ def measure(name, make, rows, side, source):
           f"{np.mean(seconds):.1f} s | {1e3 * np.mean(each):.2f} ms | {detector.megabytes:.1f} MB |", flush=True)
 
 
-torch.set_num_threads(2)
-listed = list(photos(sys.argv[1]))
-began = time.time()
-pooled, bottleneck, patch = features(Backbone(sys.argv[2]), listed)
-print(f"features: {(time.time() - began) / len(listed) * 1e3:.1f} ms a photo, decoding included", file=sys.stderr)
-side, source = np.array([s for s, _, _ in listed]), np.array([s for _, s, _ in listed])
-print("| | " + " | ".join(f"{k} (field)" for k in KINDS) + " | normals rejected (worst) | everyday accepted | fit | score | kept |\n|" + "---|" * (len(KINDS) + 6))
-measure("kNN, scikit-learn, `pooled`", Neighbours, pooled, side, source)
-measure("kNN, scikit-learn, `bottleneck`", Neighbours, bottleneck, side, source)
-measure("Mahalanobis, scikit-learn, `pooled`", Mahalanobis, pooled, side, source)
-measure("Mahalanobis, scikit-learn, `bottleneck`", Mahalanobis, bottleneck, side, source)
-measure("PatchCore, blocks 6 and 13, 1% coreset", PatchCore, patch, side, source)
-print(f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB", file=sys.stderr)
+def main():
+    torch.set_num_threads(2)
+    listed = list(photos(sys.argv[1]))
+    began = time.time()
+    pooled, bottleneck, patch = features(Backbone(sys.argv[2]), listed)
+    print(f"features: {(time.time() - began) / len(listed) * 1e3:.1f} ms a photo, decoding included", file=sys.stderr)
+    side, source = np.array([s for s, _, _ in listed]), np.array([s for _, s, _ in listed])
+    print("| | " + " | ".join(f"{k} (field)" for k in KINDS) + " | normals rejected (worst) | everyday accepted | fit | score | kept |\n|" + "---|" * (len(KINDS) + 6))
+    measure("kNN, scikit-learn, `pooled`", Neighbours, pooled, side, source)
+    measure("kNN, scikit-learn, `bottleneck`", Neighbours, bottleneck, side, source)
+    measure("Mahalanobis, scikit-learn, `pooled`", Mahalanobis, pooled, side, source)
+    measure("Mahalanobis, scikit-learn, `bottleneck`", Mahalanobis, bottleneck, side, source)
+    measure("PatchCore, blocks 6 and 13, 1% coreset", PatchCore, patch, side, source)
+    print(f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -197,7 +197,7 @@ def second_domain():
 def scorers():
     """Every scorer and feature, by the bench program, on the features that a gate of all photos remembers."""
     gate = train("all", folders("--normal", sources, "normal"), folders("--abnormal", EVERYDAY + FAR, "far") + folders("--abnormal", NEAR, "near"),
-                 "--scorer", "knn:bottleneck,knn:pooled,knn:embedding")
+                 "--scorer", "knn:bottleneck,knn:pooled,knn:embedding,knn:early")
     print("### Every scorer and feature\n")
     print(subprocess.run([os.path.abspath(given.scorers) if os.path.isabs(given.scorers) else os.path.join(home, given.scorers), gate],
                          stdout=subprocess.PIPE, check=True, text=True).stdout)

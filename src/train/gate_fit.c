@@ -16,7 +16,7 @@
  * together with what tells them from the known abnormals (docs/accuracy.md has the comparison). */
 static const char *const frozen_candidates[] = {
     "knn:bottleneck,logistic:bottleneck+early",
-    "logistic:bottleneck+early",
+    "knn:bottleneck,logistic:bottleneck",
     "knn:bottleneck",
     NULL,
 };
