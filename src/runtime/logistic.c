@@ -173,7 +173,7 @@ winnow_status wn_logistic_fit(const float *x, const float *sign, const float *we
         differentiate(&p);
         double norm = sqrt(dot(p.gradient, p.gradient, d + 1));
         first = round ? first : norm;
-        if (!(norm > 1e-6 * first))
+        if (!(norm > 1e-5 * first)) /* float32 sums end at about 1e-6 */
             break;
         newton_step(&p, norm);
         if (!descend(&p))
