@@ -6,8 +6,9 @@
 #include <string.h>
 
 enum {
-    BLOCK_FLOATS = 1 << 16
-}; /* of scratch that a block should fill: 256 kB, half of a second-level cache */
+    BLOCK_FLOATS = 1 << 16, /* of scratch that a block should fill: 256 kB, half of a second-level cache */
+    SLICE = 192             /* channels */
+};
 
 static int block_rows(size_t floats_per_row)
 {
@@ -30,7 +31,11 @@ wn_blocking wn_block_forward(const wn_layer *layer)
 
 wn_blocking wn_block_backward(const wn_layer *layer)
 {
-    wn_blocking b = {.ldx = input_stride(layer), .ldd = wn_stride(layer->cout)};
+    const int cin = layer->kind == WN_STEM ? WN_PATCH : layer->cin,
+              wider = cin > layer->cout ? cin : layer->cout;
+    wn_blocking b = {.slice = wider < SLICE ? wider : SLICE};
+    b.ldx = cin > layer->cout && layer->kind != WN_STEM ? wn_stride(b.slice) : input_stride(layer);
+    b.ldd = wn_stride(cin > layer->cout ? layer->cout : b.slice);
     b.rows = block_rows(2 * b.ldx + b.ldd);
     b.dz = b.rows * b.ldx;
     b.dx = b.dz + b.rows * b.ldd;

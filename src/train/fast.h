@@ -72,14 +72,23 @@ static inline size_t wn_stride(int channels)
     return (((size_t)channels + 15) / 16 | 1) * 16;
 }
 
-/* What a block of a 1x1 layer or of the stem needs in scratch: offsets in floats. */
+/* What a block of a 1x1 layer or of the stem needs in scratch: offsets in floats. Backwards, the wider side
+ * of a layer is taken in slices, so that a block has many pixels, and a weight's gradient is not loaded and
+ * stored for a few of them at a time. */
 typedef struct wn_blocking {
     int rows;                 /* pixels of a block */
+    int slice;                /* of cout where that is the wider side, else of cin */
     size_t ldx, ldd;          /* of x and dx, and of dz */
     size_t x, dz, dx, floats; /* dz and dx: backward alone */
 } wn_blocking;
 wn_blocking wn_block_forward(const wn_layer *layer);
 wn_blocking wn_block_backward(const wn_layer *layer);
+
+/* Is x copied to scratch in the backward? Not where its rows are near one another, and normalised already. */
+static inline bool wn_copies_input(const wn_layer *layer)
+{
+    return layer->kind == WN_STEM || layer->kind == WN_PROJECT || layer->cin > 32;
+}
 
 /* What a depthwise layer needs: rings of `kernel` padded rows of x and dz, a row of zeros, a row of dx. */
 typedef struct wn_rings {

@@ -4,6 +4,13 @@
 
 #include <string.h>
 
+/* Every other pass walks backwards, so that it begins with what the one before left in the caches: step i of
+ * `count` does this one. */
+static size_t turn(const wn_pass *pass, size_t i, size_t count)
+{
+    return pass->layer % 2 ? count - 1 - i : i;
+}
+
 /* A worker's gate into the norm of layer l, whose gradient buffer is filled from pixel `first` on. */
 static wn_gate gate_into(const wn_pass *pass, wn_worker *worker, int l, size_t first)
 {
@@ -11,6 +18,7 @@ static wn_gate gate_into(const wn_pass *pass, wn_worker *worker, int l, size_t f
     const wn_layer *layer = &pass->model->network.layer[l];
     const size_t at = first * layer->cout;
     wn_gate gate = {.channels = layer->cout,
+                    .ldz = layer->cout,
                     .z = f->z[l] + at,
                     .mean = f->norm[l].mean,
                     .dy = wn_fast_gradient(f, layer) + at,
@@ -84,57 +92,166 @@ static void head_task(void *context, int index, int worker)
 
 /* ---- stem and 1x1 ---- */
 
+/* A block of a 1x1 layer or of the stem. */
+typedef struct block {
+    const wn_pass *pass;
+    wn_worker *worker;
+    wn_blocking size;
+    size_t row; /* its first pixel */
+    int rows;
+    int cin; /* of the product: a patch of the stem */
+    const float *x;
+    size_t ldx;
+    float *dz, *dx;
+    bool deeper; /* dx is wanted */
+} block;
+
+/* dz of channels [first, first + count). */
+static void load_dz(const block *b, int first, int count)
+{
+    const wn_fast *f = b->pass->fast;
+    const wn_layer *layer = wn_pass_layer(b->pass);
+    const size_t at = b->row * layer->cout + first;
+    f->kernels.norm_gradient((wn_rows){b->rows, count}, wn_fast_gradient(f, layer) + at,
+                             f->z[b->pass->layer] + at, f->norm[b->pass->layer].c + first, layer->cout, b->dz,
+                             b->size.ldd);
+}
+
+/* x of channels [first, first + count). */
+static void load_x(block *b, int first, int count)
+{
+    const wn_fast *f = b->pass->fast;
+    const wn_layer *layer = wn_pass_layer(b->pass);
+    const int before = b->pass->layer - 1;
+    float *x = b->worker->scratch + b->size.x;
+    b->x = x;
+    b->ldx = b->size.ldx;
+    if (layer->kind == WN_STEM) {
+        wn_stem_patches(b->pass, b->row, b->rows, x);
+        return;
+    }
+    const size_t at = b->row * layer->cin + first;
+    if (!f->y[before]) {
+        f->kernels.activate((wn_rows){b->rows, count}, f->z[before] + at, layer->cin,
+                            f->norm[before].scale + first, f->norm[before].offset + first, x, b->size.ldx);
+    } else if (!wn_copies_input(layer)) {
+        b->x = f->y[before] + at;
+        b->ldx = layer->cin;
+    } else {
+        for (int r = 0; r < b->rows; r++)
+            memcpy(x + r * b->size.ldx, f->y[before] + at + (size_t)r * layer->cin, count * sizeof *x);
+    }
+}
+
+/* dW (cout, cin) += dz^T . x, of the outputs and the inputs that are loaded. */
+static void add_dweight(const block *b, int cout, int outputs, int cin, int inputs)
+{
+    const wn_outer outer = {.m = b->rows,
+                            .p = outputs,
+                            .q = inputs,
+                            .a = b->dz,
+                            .lda = b->size.ldd,
+                            .b = b->x,
+                            .ldb = b->ldx,
+                            .c = b->worker->dweight + (size_t)cout * b->cin + cin,
+                            .ldc = b->cin};
+    b->pass->fast->kernels.outer(&outer);
+}
+
+/* dx of `inputs` channels = or += dz of `outputs` channels . W, whose packed slice is given. */
+static void add_dx(const block *b, const float *weight, int outputs, int inputs, bool add)
+{
+    const wn_product product = {.m = b->rows,
+                                .n = inputs,
+                                .k = outputs,
+                                .add = add,
+                                .a = b->dz,
+                                .lda = b->size.ldd,
+                                .b = weight,
+                                .c = b->dx,
+                                .ldc = b->size.ldx};
+    b->pass->fast->kernels.product(&product);
+}
+
+/* dx of channels [first, first + count) goes through the gate of the layer before. */
+static void pass_dx(const block *b, int first, int count)
+{
+    const wn_pass *pass = b->pass;
+    wn_gate gate = gate_into(pass, b->worker, pass->layer - 1, b->row);
+    gate.rows = b->rows;
+    gate.channels = count;
+    gate.dx = b->dx;
+    gate.lddx = b->size.ldx;
+    gate.z += first;
+    gate.mean += first;
+    gate.dy += first;
+    gate.sum += first;
+    gate.along += first;
+    if (gate.scale) {
+        gate.scale += first;
+        gate.offset += first;
+    }
+    gate.add = wn_starts_residual(&pass->model->network, pass->layer) ? gate.dy : NULL;
+    pass->fast->kernels.gate_gradient(&gate);
+}
+
+/* Fewer outputs than inputs, as in a projection: each slice of inputs is finished by itself. */
+static void backward_by_inputs(block *b)
+{
+    const wn_fast *f = b->pass->fast;
+    const int cout = wn_pass_layer(b->pass)->cout;
+    load_dz(b, 0, cout);
+    for (int c = 0; c < b->cin; c += b->size.slice) {
+        const int inputs = b->cin - c < b->size.slice ? b->cin - c : b->size.slice;
+        load_x(b, c, inputs);
+        add_dweight(b, 0, cout, c, inputs);
+        if (b->deeper) {
+            add_dx(b, f->backward_weight[b->pass->layer] + f->kernels.packed(cout, c), cout, inputs, false);
+            pass_dx(b, c, inputs);
+        }
+    }
+}
+
+/* More outputs than inputs, as in an expansion: each slice of outputs adds its share of dx. */
+static void backward_by_outputs(block *b)
+{
+    const wn_fast *f = b->pass->fast;
+    const int cout = wn_pass_layer(b->pass)->cout;
+    load_x(b, 0, b->cin);
+    for (int c = 0; c < cout; c += b->size.slice) {
+        const int outputs = cout - c < b->size.slice ? cout - c : b->size.slice;
+        load_dz(b, c, outputs);
+        add_dweight(b, c, outputs, 0, b->cin);
+        if (b->deeper)
+            add_dx(b, f->backward_weight[b->pass->layer] + f->kernels.packed(c, b->cin), outputs, b->cin, c);
+    }
+    if (b->deeper)
+        pass_dx(b, 0, b->cin);
+}
+
 /* Block by block: dz from dy and z, dW += dz^T . x, dx = dz . W, which is gated into the layer before. */
 static void dense_backward(const wn_pass *pass, wn_worker *worker, int from, int to)
 {
-    const wn_fast *f = pass->fast;
-    const int l = pass->layer, before = l - 1;
     const wn_layer *layer = wn_pass_layer(pass);
-    const wn_blocking block = wn_block_backward(layer);
-    const bool stem = layer->kind == WN_STEM, deeper = l > pass->model->options.first_trainable;
-    const size_t pixels = (size_t)layer->out * layer->out, end = to * pixels;
-    const int cin = stem ? WN_PATCH : layer->cin;
-    float *x = worker->scratch + block.x, *dz = worker->scratch + block.dz, *dx = worker->scratch + block.dx;
-    wn_outer outer = {.p = layer->cout,
-                      .q = cin,
-                      .a = dz,
-                      .lda = block.ldd,
-                      .b = x,
-                      .ldb = block.ldx,
-                      .c = worker->dweight,
-                      .ldc = cin};
-    wn_product product = {.n = cin,
-                          .k = layer->cout,
-                          .a = dz,
-                          .lda = block.ldd,
-                          .b = f->backward_weight[l],
-                          .c = dx,
-                          .ldc = block.ldx};
-    for (size_t row = from * pixels; row < end; row += block.rows) {
-        const int rows = outer.m = product.m = end - row < (size_t)block.rows ? (int)(end - row) : block.rows;
-        const size_t in = row * layer->cin, out = row * layer->cout;
-        f->kernels.norm_gradient((wn_rows){rows, layer->cout}, wn_fast_gradient(f, layer) + out,
-                                 f->z[l] + out, f->norm[l].c, dz, block.ldd);
-        if (stem) {
-            wn_stem_patches(pass, row, rows, x);
-        } else if (f->y[before]) {
-            outer.b = f->y[before] + in;
-            outer.ldb = layer->cin;
-        } else {
-            f->kernels.activate((wn_rows){rows, layer->cin}, f->z[before] + in, layer->cin,
-                                f->norm[before].scale, f->norm[before].offset, x, block.ldx);
-        }
-        f->kernels.outer(&outer);
-        if (!deeper)
-            continue;
-        f->kernels.product(&product);
-        wn_gate gate = gate_into(pass, worker, before, row);
-        gate.rows = rows;
-        gate.dx = dx;
-        gate.lddx = block.ldx;
-        gate.add = wn_starts_residual(&pass->model->network, l) ? gate.dy : NULL;
-        f->kernels.gate_gradient(&gate);
-        wn_flush_sums(worker, layer->cin);
+    const wn_blocking size = wn_block_backward(layer);
+    const size_t pixels = (size_t)layer->out * layer->out, start = from * pixels, end = to * pixels;
+    const size_t blocks = (end - start + size.rows - 1) / size.rows;
+    block b = {.pass = pass,
+               .worker = worker,
+               .size = size,
+               .cin = layer->kind == WN_STEM ? WN_PATCH : layer->cin,
+               .dz = worker->scratch + size.dz,
+               .dx = worker->scratch + size.dx,
+               .deeper = pass->layer > pass->model->options.first_trainable};
+    for (size_t i = 0; i < blocks; i++) {
+        b.row = start + turn(pass, i, blocks) * size.rows;
+        b.rows = end - b.row < (size_t)size.rows ? (int)(end - b.row) : size.rows;
+        if (b.cin > layer->cout)
+            backward_by_inputs(&b);
+        else
+            backward_by_outputs(&b);
+        if (b.deeper)
+            wn_flush_sums(worker, layer->cin);
     }
 }
 
@@ -205,7 +322,8 @@ static void depthwise_backward(const wn_pass *pass, wn_worker *worker, int from,
                               .in = tap,
                               .dweight = worker->dweight};
     memset(worker->scratch, 0, ring.floats * sizeof(float));
-    for (int image = from; image < to; image++)
+    for (int i = from; i < to; i++) {
+        const int image = from + (int)turn(pass, i - from, to - from);
         for (int oy = 0, loaded = 0, done = 0; oy < layer->out; oy++) {
             const int top = oy * layer->stride - layer->pad_before;
             const size_t at = ((size_t)image * layer->out + oy) * row;
@@ -215,7 +333,7 @@ static void depthwise_backward(const wn_pass *pass, wn_worker *worker, int from,
             float *dz = worker->scratch + ring.dz + oy % layer->kernel * ring.dz_row +
                         (size_t)ring.side * layer->cout;
             f->kernels.norm_gradient((wn_rows){layer->out, layer->cout}, gradient + at, f->z[l] + at,
-                                     f->norm[l].c, dz, layer->cout);
+                                     f->norm[l].c, layer->cout, dz, layer->cout);
             for (int ky = 0; ky < layer->kernel; ky++) {
                 const int y = top + ky;
                 const bool outside = y < 0 || y >= layer->in;
@@ -228,6 +346,7 @@ static void depthwise_backward(const wn_pass *pass, wn_worker *worker, int from,
             for (; deeper && done < complete; done++)
                 depthwise_dx(pass, worker, &ring, image, done);
         }
+    }
 }
 
 /* ---- the whole ---- */

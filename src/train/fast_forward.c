@@ -28,6 +28,24 @@ static void arrange_taps(const wn_layer *layer, const float *weight, float *to, 
         }
 }
 
+/* W (cout, cin) for dx = dz . W: slice after slice, each packed by itself. */
+static void pack_backward(const wn_fast *f, const wn_layer *layer, const float *weight, float *to)
+{
+    const int slice = wn_block_backward(layer).slice;
+    if (layer->cin > layer->cout)
+        for (int c = 0; c < layer->cin; c += slice) {
+            const int width = layer->cin - c < slice ? layer->cin - c : slice;
+            f->kernels.pack(layer->cout, width, weight + c, layer->cin, 1,
+                            to + f->kernels.packed(layer->cout, c));
+        }
+    else
+        for (int c = 0; c < layer->cout; c += slice) {
+            const int depth = layer->cout - c < slice ? layer->cout - c : slice;
+            f->kernels.pack(depth, layer->cin, weight + (size_t)c * layer->cin, layer->cin, 1,
+                            to + f->kernels.packed(c, layer->cin));
+        }
+}
+
 static void pack_layer(const wn_pass *pass, int l)
 {
     wn_fast *f = pass->fast;
@@ -42,7 +60,7 @@ static void pack_layer(const wn_pass *pass, int l)
     } else {
         f->kernels.pack(layer->cin, layer->cout, weight, 1, layer->cin, f->forward_weight[l]);
         if (back)
-            f->kernels.pack(layer->cout, layer->cin, weight, layer->cin, 1, f->backward_weight[l]);
+            pack_backward(f, layer, weight, f->backward_weight[l]);
     }
 }
 
@@ -142,9 +160,16 @@ void wn_stem_patches(const wn_pass *pass, size_t first, int rows, float *to)
         const int ox = (int)(at % l->out), oy = (int)(at / l->out % l->out),
                   x = ox * l->stride - l->pad_before;
         const float *image = pass->model->input + at / l->out / l->out * ((size_t)l->in * l->in * 3);
+        const int top = oy * l->stride - l->pad_before;
+        if (x >= 0 && x + 3 <= l->in && top >= 0 && top + 3 <= l->in) { /* inside: copies of a known size */
+            for (int ky = 0; ky < 3; ky++)
+                memcpy(to + ky * 9, image + ((size_t)(top + ky) * l->in + x) * 3, 9 * sizeof *to);
+            memset(to + 27, 0, (WN_PATCH - 27) * sizeof *to);
+            continue;
+        }
         memset(to, 0, WN_PATCH * sizeof *to);
         for (int ky = 0; ky < 3; ky++) {
-            const int y = oy * l->stride + ky - l->pad_before;
+            const int y = top + ky;
             const int left = x < 0 ? -x : 0, right = x + 3 > l->in ? l->in - x : 3;
             if (y >= 0 && y < l->in && left < right)
                 memcpy(to + ky * 9 + left * 3, image + ((size_t)y * l->in + x + left) * 3,

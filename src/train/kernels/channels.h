@@ -13,13 +13,14 @@ typedef int MASK __attribute__((vector_size(LANES * sizeof(float)), aligned(4), 
 INLINE void LANED(gate_rows)(const bool gated, const int rows, const wn_gate *g, size_t row)
 {
     const int n = g->channels;
-    const float *dx = g->dx + row * g->lddx, *z = g->z + row * n;
+    const size_t start = row * g->ldz;
+    const float *dx = g->dx + row * g->lddx, *z = g->z + start;
     for (int c = 0; c < n; c += LANES) {
         VEC sum = IN(g->sum + c), along = IN(g->along + c);
         const VEC mean = IN(g->mean + c);
         UNROLL for (int r = 0; r < rows; r++)
         {
-            const size_t at = (size_t)r * n + c;
+            const size_t at = r * g->ldz + c;
             const VEC value = IN(z + at);
             VEC dy = IN(dx + r * g->lddx + c);
             if (gated) {
@@ -27,8 +28,8 @@ INLINE void LANED(gate_rows)(const bool gated, const int rows, const wn_gate *g,
                 dy = (VEC)((MASK)dy & (y > 0) & (y < 6));
             }
             if (g->add)
-                dy += IN(g->add + row * n + at);
-            AT(g->dy + row * n + at) = dy;
+                dy += IN(g->add + start + at);
+            AT(g->dy + start + at) = dy;
             sum += dy;
             along += dy * (value - mean);
         }

@@ -113,7 +113,7 @@ INLINE void product_tile(const int rows, const int vectors, const wn_product *p,
         UNROLL for (int r = 0; r < rows; r++)
         {
             if (r < valid) {
-                if (from)
+                if (from || p->add)
                     sum[r][v] += load_some(c + r * p->ldc, p->n - at);
                 store_some(c + r * p->ldc, sum[r][v], p->n - at);
             }
@@ -165,6 +165,7 @@ INLINE void outer_tile(const int rows, const int vectors, const wn_outer *o, int
     const float *a = o->a + row, *b = o->b + column;
     vec sum[MAX_ROWS][MAX_VECTORS];
     UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = (vec){0};
+    UNROLL for (int r = 0; r < rows; r++) __builtin_prefetch(o->c + (row + r) * o->ldc + column, 1);
     for (int i = 0; i < o->m; i++, a += o->lda, b += o->ldb) {
         vec w[MAX_VECTORS];
         UNROLL for (int v = 0; v < vectors; v++) w[v] = load(b + v * WIDTH);
@@ -235,12 +236,11 @@ static void affine(wn_rows size, const float *restrict x, const float *restrict 
 }
 
 static void norm_gradient(wn_rows size, const float *restrict dy, const float *restrict z,
-                          const float *restrict c, float *restrict dz, size_t lddz)
+                          const float *restrict c, size_t ld, float *restrict dz, size_t lddz)
 {
-    const int n = size.channels;
-    for (size_t r = 0; r < size.rows; r++, dy += n, z += n, dz += lddz)
-        for (int i = 0; i < n; i++)
-            dz[i] = dy[i] * c[i] + (z[i] * c[n + i] + c[2 * n + i]);
+    for (size_t r = 0; r < size.rows; r++, dy += ld, z += ld, dz += lddz)
+        for (int i = 0; i < size.channels; i++)
+            dz[i] = dy[i] * c[i] + (z[i] * c[ld + i] + c[2 * ld + i]);
 }
 
 /* ---- kernels in vectors of channels ---- */

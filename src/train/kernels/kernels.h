@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* c (m, n) = a (m, k) . b (k, n), b as wn_train_kernels.pack leaves it. */
+/* c (m, n) = a (m, k) . b (k, n), or += where `add` is set; b as wn_train_kernels.pack leaves it. */
 typedef struct wn_product {
+    bool add;
     int m, n, k;
     const float *a, *b;
     size_t lda, ldc;
@@ -58,13 +59,13 @@ typedef struct wn_depthwise_dx2 {
 } wn_depthwise_dx2;
 
 /* What flows into a layer's norm, of `rows` pixels: dy = dx where 0 < z*scale + offset < 6 (everywhere, if
- * scale is NULL) [+ add]; sum[] += dy, along[] += dy * (z - mean). dx at distance lddx; z, add and dy are
- * contiguous. add may be NULL, or dy. */
+ * scale is NULL) [+ add]; sum[] += dy, along[] += dy * (z - mean). dx at distance lddx; z, add and dy at
+ * distance ldz. add may be NULL, or dy. */
 typedef struct wn_gate {
     size_t rows;
     int channels;
     const float *dx;
-    size_t lddx;
+    size_t lddx, ldz;
     const float *z, *scale, *offset, *mean, *add;
     float *dy, *sum, *along;
 } wn_gate;
@@ -93,8 +94,9 @@ typedef struct wn_train_kernels {
     /* y = x * scale + offset [+ add]; contiguous rows that do not overlap. add may be NULL. */
     void (*affine)(wn_rows size, const float *x, const float *scale, const float *offset, const float *add,
                    float *y);
-    /* dz = dy * c[0] + z * c[1] + c[2]: a batch norm's backward once its sums are known. c (3, channels). */
-    void (*norm_gradient)(wn_rows size, const float *dy, const float *z, const float *c, float *dz,
+    /* dz = dy * c[0] + z * c[1] + c[2]: a batch norm's backward once its sums are known. dy, z and the three
+     * rows of c at distance ld. */
+    void (*norm_gradient)(wn_rows size, const float *dy, const float *z, const float *c, size_t ld, float *dz,
                           size_t lddz);
     void (*gate_gradient)(const wn_gate *g);
 } wn_train_kernels;
