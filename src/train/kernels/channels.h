@@ -114,29 +114,41 @@ static void LANED(depthwise)(const wn_depthwise_row *d)
         LANED(depthwise_row)(5, 2, d);
 }
 
-/* One row of the kernel: its taps' gradients stay in registers along the output row. */
-INLINE void LANED(dweight_row)(const int kernel, const wn_depthwise_dweight *d, int ky)
+/* One row of the kernel: its taps' gradients stay in registers along the output row. An input value is loaded
+ * once and meets every tap of the pixels of a step; two sums a tap, as one would wait for itself. */
+INLINE void LANED(dweight_row)(const int kernel, const int stride, const wn_depthwise_dweight *d, int ky)
 {
-    const size_t n = d->channels, step = n * d->stride;
+    enum { STEP = 4 };
+    const size_t n = d->channels;
     for (size_t c = 0; c < n; c += LANES) {
         float *to = d->dweight + ky * kernel * n + c;
         const float *in = d->in[ky] + c, *dy = d->dy + c;
-        VEC even[5], odd[5]; /* two sums, as one would wait for itself */
+        VEC even[5], odd[5];
         UNROLL for (int kx = 0; kx < kernel; kx++)
         {
             even[kx] = IN(to + kx * n);
             odd[kx] = (VEC){0};
         }
         int x = 0;
-        for (; x + 2 <= d->out; x += 2, in += 2 * step, dy += 2 * n) {
-            const VEC a = IN(dy), b = IN(dy + n);
-            UNROLL for (int kx = 0; kx < kernel; kx++)
+        for (; x + STEP <= d->out; x += STEP, in += STEP * stride * n, dy += STEP * n) {
+            VEC g[STEP];
+            UNROLL for (int p = 0; p < STEP; p++) g[p] = IN(dy + p * n);
+            UNROLL for (int i = 0; i < (STEP - 1) * stride + kernel; i++)
             {
-                even[kx] += a * IN(in + kx * n);
-                odd[kx] += b * IN(in + step + kx * n);
+                const VEC value = IN(in + i * n);
+                UNROLL for (int p = 0; p < STEP; p++)
+                {
+                    const int kx = i - p * stride;
+                    if (kx >= 0 && kx < kernel) {
+                        if (p % 2)
+                            odd[kx] += value * g[p];
+                        else
+                            even[kx] += value * g[p];
+                    }
+                }
             }
         }
-        if (x < d->out)
+        for (; x < d->out; x++, in += stride * n, dy += n)
             UNROLL for (int kx = 0; kx < kernel; kx++) even[kx] += IN(dy) * IN(in + kx * n);
         UNROLL for (int kx = 0; kx < kernel; kx++) AT(to + kx * n) = even[kx] + odd[kx];
     }
@@ -145,34 +157,68 @@ INLINE void LANED(dweight_row)(const int kernel, const wn_depthwise_dweight *d, 
 static void LANED(depthwise_dweight)(const wn_depthwise_dweight *d)
 {
     for (int ky = 0; ky < d->kernel; ky++) {
-        if (d->kernel == 3)
-            LANED(dweight_row)(3, d, ky);
+        if (d->kernel == 3 && d->stride == 1)
+            LANED(dweight_row)(3, 1, d, ky);
+        else if (d->kernel == 3)
+            LANED(dweight_row)(3, 2, d, ky);
+        else if (d->stride == 1)
+            LANED(dweight_row)(5, 1, d, ky);
         else
-            LANED(dweight_row)(5, d, ky);
+            LANED(dweight_row)(5, 2, d, ky);
     }
 }
 
-/* Input pixel ix meets tap kx where ix + before - kx is even, at output pixel half of that. */
-INLINE void LANED(dx2_pixel)(const int kernel, const wn_depthwise_dx2 *d, int ix)
+/* Input pixel ix meets tap kx where ix + before - kx is even, at output pixel half of that. `pairs` times two
+ * input pixels from ix on, the first of which meets taps 0, 2 .., and the second taps 1, 3 .. */
+INLINE void LANED(dx2_pairs)(const int kernel, const int pairs, const wn_depthwise_dx2 *d, int ix)
 {
-    const int n = d->channels, odd = (ix + d->before) % 2, ox = (ix + d->before - odd) / 2;
+    enum { REACH = 2, PAIRS = 4 };
+    const int n = d->channels, half = kernel / 2;
+    const ptrdiff_t ox = (ix + d->before) / 2;
     for (int c = 0; c < n; c += LANES) {
-        VEC sum = {0};
-        for (int t = 0; t < d->taps; t++)
-            for (int i = 0; i < kernel / 2 + 1 - odd; i++)
-                sum += IN(d->weight[t] + (odd + 2 * i) * n + c) * IN(d->dy[t] + (ptrdiff_t)(ox - i) * n + c);
-        AT(d->dx + (size_t)ix * n + c) = sum;
+        VEC first[PAIRS], second[PAIRS];
+        UNROLL for (int p = 0; p < pairs; p++) first[p] = second[p] = (VEC){0};
+        for (int t = 0; t < d->taps; t++) {
+            const float *weight = d->weight[t] + c, *from = d->dy[t] + (ox - half) * n + c;
+            VEC dy[PAIRS + REACH];
+            UNROLL for (int i = 0; i < pairs + half; i++) dy[i] = IN(from + i * n);
+            UNROLL for (int i = 0; i <= half; i++)
+            {
+                const VEC w = IN(weight + 2 * i * n);
+                UNROLL for (int p = 0; p < pairs; p++) first[p] += w * dy[p + half - i];
+            }
+            UNROLL for (int i = 0; i < half; i++)
+            {
+                const VEC w = IN(weight + (2 * i + 1) * n);
+                UNROLL for (int p = 0; p < pairs; p++) second[p] += w * dy[p + half - i];
+            }
+        }
+        float *to = d->dx + (ptrdiff_t)ix * n + c;
+        UNROLL for (int p = 0; p < pairs; p++)
+        {
+            if (ix + 2 * p >= 0)
+                AT(to + 2 * p * n) = first[p];
+            if (ix + 2 * p + 1 < d->in)
+                AT(to + (2 * p + 1) * n) = second[p];
+        }
     }
+}
+
+INLINE void LANED(dx2_row)(const int kernel, const wn_depthwise_dx2 *d)
+{
+    int ix = -(d->before % 2); /* a pair may begin before the row, or end behind it */
+    for (; ix + 8 <= d->in; ix += 8)
+        LANED(dx2_pairs)(kernel, 4, d, ix);
+    for (; ix < d->in; ix += 2)
+        LANED(dx2_pairs)(kernel, 1, d, ix);
 }
 
 static void LANED(depthwise_dx2)(const wn_depthwise_dx2 *d)
 {
-    for (int ix = 0; ix < d->in; ix++) {
-        if (d->kernel == 3)
-            LANED(dx2_pixel)(3, d, ix);
-        else
-            LANED(dx2_pixel)(5, d, ix);
-    }
+    if (d->kernel == 3)
+        LANED(dx2_row)(3, d);
+    else
+        LANED(dx2_row)(5, d);
 }
 
 #undef VEC
