@@ -8,7 +8,7 @@ Means over the map of every block of MobileNetV2 (features.1 to features.18, "m1
 L2-normalised, concatenated where a scorer looks at several. Each source of normals is left out in turn. The abnormals that are given are the everyday
 ones (far), and, behind the slash, the other look-alikes too. The scorers are those of docs/scorers.md in NumPy and scikit-learn, with all
 normals as the neighbours. Two scores are averaged, each standardised by its scores of normals whose source was left out, or combined as p-values
-among these. Needs what bench/peers.py needs.
+among these. Needs what bench/detectors.py needs.
 """
 import sys
 
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from peers import KINDS, Backbone, auroc, photos, read
+from detectors import KINDS, Backbone, auroc, photos, read
 
 LOOKALIKES = ("weeds", "flowers", "maize")
 ROWS = [("mean", "knn:m17"), ("mean", "log:m17")] + [("mean", f"{kind}:m{m}") for kind in ("knn", "log") for m in (3, 7, 10, 13, 16, 18)] + [

@@ -3,7 +3,7 @@
 """What one would write in Python instead, on the same photos and the same backbone: PatchCore (Roth et al., arXiv 2106.08265, as anomalib builds
 it), kNN (Sun et al., arXiv 2204.06507) and Mahalanobis (Lee et al., arXiv 1807.03888) with scikit-learn.
 
-    python3 bench/peers.py ../shared/data/dev BACKBONE.safetensors > table.md
+    python3 bench/detectors.py ../shared/data/dev BACKBONE.safetensors > table.md
 
 BACKBONE is MobileNetV2 as `winnow import` writes it. Each source of normals is left out in turn; a detector is made of the others, which is all
 that these methods look at, and judges what was left out. None of them sets a threshold: it is put at the 5% of the lowest scores of a random
