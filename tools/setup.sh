@@ -45,7 +45,9 @@ need protoc-c protobuf-c-compiler protobuf-c
 need cmocka.pc libcmocka-dev cmocka
 if [ "${1:-}" = long ]; then
     need clang clang llvm
-    need wasm-ld "lld wasi-libc libclang-rt-dev-wasm32" "lld wasi-libc"
+    wasm_clang=16 # the first that knows relaxed SIMD; `clang` where that is newer
+    version=$(clang -dumpversion 2>/dev/null) && [ "${version%%.*}" -ge 16 ] && wasm_clang=
+    need "wasm-ld${wasm_clang:+-16}" "clang${wasm_clang:+-16} lld${wasm_clang:+-16} wasi-libc libclang-rt-${wasm_clang:+16-}dev-wasm32" "lld wasi-libc"
     need node "nodejs npm" node
     need javac default-jdk-headless openjdk
 fi

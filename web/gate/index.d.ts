@@ -26,13 +26,14 @@ export interface Result {
   probability: number | null;
 }
 
+export type Build = 'relaxed' | 'simd' | 'plain';
 export interface Options {
-  /** false: the plain build, even where there is SIMD. */
-  simd?: boolean;
+  /** Another build than the fastest that runs here. */
+  build?: Build;
 }
 
 export class WinnowError extends Error {}
-export function hasSimd(): boolean;
+export function bestBuild(): Build;
 
 export interface Stream {
   /** `seconds` of any clock that does not run backwards; gives what to show. */
@@ -42,7 +43,7 @@ export interface Stream {
 
 export class Gate {
   static load(source: GateSource, options?: Options): Promise<Gate>;
-  readonly simd: boolean;
+  readonly build: Build;
   readonly threshold: number;
   readonly falseReject: number;
   readonly classes: string[];
@@ -91,7 +92,7 @@ export class Learner {
 // winnow-gate/worker
 export class WorkerGate {
   static load(source: GateSource, options?: Options): Promise<WorkerGate>;
-  readonly simd: boolean;
+  readonly build: Build;
   readonly threshold: number;
   readonly falseReject: number;
   readonly classes: string[];

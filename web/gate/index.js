@@ -3,9 +3,9 @@
 //
 //     const gate = await Gate.load('rice.safetensors');
 //     const { verdict, pValue } = await gate.score(videoFrame);
-import { Module, WinnowError, bytesOf, hasSimd } from './module.js';
+import { Module, WinnowError, bytesOf, bestBuild } from './module.js';
 
-export { WinnowError, hasSimd };
+export { WinnowError, bestBuild };
 
 const VERDICTS = ['normal', 'unsure', 'abnormal'];
 const FORMATS = { RGB: 0, BGR: 1, RGBA: 2, BGRA: 3, GRAY: 4, NV12: 5, I420: 6 };
@@ -59,7 +59,7 @@ export class Gate {
   #gate;
   #session;
 
-  /** From a URL, a Blob or bytes of a gate file. `options.simd: false` forces the plain build. */
+  /** From a URL, a Blob or bytes of a gate file. `options.build`: 'relaxed', 'simd' or 'plain'. */
   static async load(source, options) {
     const [module, bytes] = await Promise.all([Module.load(options), bytesOf(source)]);
     return new Gate(module, bytes);
@@ -73,7 +73,7 @@ export class Gate {
     this.#module = module;
     this.#gate = gate;
     this.#session = session;
-    this.simd = module.simd;
+    this.build = module.build;
     this.threshold = module.call.wg_threshold(gate);
     this.falseReject = module.call.wg_false_reject(gate);
     const count = module.call.wg_class_count(gate);

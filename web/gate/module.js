@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The WebAssembly module: loaded once, with SIMD where there is SIMD, and strings and bytes in and out of its memory.
+// The WebAssembly module: the fastest build that runs here, loaded once; strings and bytes in and out of its memory.
 
 /** A fault that winnow names: `message` is one line, what, where, what to do. */
 export class WinnowError extends Error {
@@ -14,7 +14,18 @@ const SIMD_PROBE = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 ]);
 
-export const hasSimd = () => WebAssembly.validate(SIMD_PROBE);
+// The same of (i32.const 0 i8x16.splat, three times, f32x4.relaxed_madd)
+const RELAXED_PROBE = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15, 253, 133, 2, 11,
+]);
+
+const BUILDS = { relaxed: 'winnow-relaxed.wasm', simd: 'winnow.wasm', plain: 'winnow-plain.wasm' };
+
+/** The fastest build that runs here: 'relaxed' (SIMD with fused multiply-add), 'simd' or 'plain'. */
+export function bestBuild() {
+  if (WebAssembly.validate(RELAXED_PROBE)) return 'relaxed';
+  return WebAssembly.validate(SIMD_PROBE) ? 'simd' : 'plain';
+}
 
 async function fetchBytes(url) {
   if (url.protocol === 'file:' && typeof process !== 'undefined' && process.versions?.node) {
@@ -49,16 +60,17 @@ const wasi = {
 };
 
 export class Module {
-  /** `options.simd: false` takes the plain build even where there is SIMD. */
-  static async load({ simd = hasSimd() } = {}) {
-    const url = new URL(simd ? 'winnow.wasm' : 'winnow-plain.wasm', import.meta.url);
+  /** `options.build` takes another build than the best. */
+  static async load({ build = bestBuild() } = {}) {
+    if (!BUILDS[build]) throw new WinnowError(`unknown build ${build}: use ${Object.keys(BUILDS).join(', ')}`);
+    const url = new URL(BUILDS[build], import.meta.url);
     const { instance } = await WebAssembly.instantiate(await fetchBytes(url), { wasi_snapshot_preview1: wasi });
-    return new Module(instance.exports, simd);
+    return new Module(instance.exports, build);
   }
 
-  constructor(exports, simd) {
+  constructor(exports, build) {
     this.call = exports;
-    this.simd = simd;
+    this.build = build;
     this.scratch = 0;
     this.scratchSize = 0;
     exports._initialize?.();

@@ -9,8 +9,8 @@ const keep = (object) => (made.set(next, object), next++);
 const actions = {
   async gate({ source, options }) {
     const gate = await Gate.load(source, options);
-    const { simd, threshold, falseReject, classes } = gate;
-    return { id: keep(gate), simd, threshold, falseReject, classes };
+    const { build, threshold, falseReject, classes } = gate;
+    return { id: keep(gate), build, threshold, falseReject, classes };
   },
   learner: async ({ source, options }) => ({ id: keep(await Learner.load(source, options)) }),
   score({ id, picture }) {

@@ -15,8 +15,9 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #ifdef __clang__
-#define UNROLL  _Pragma("clang loop unroll(full)")
-#define UNROLL4 _Pragma("clang loop unroll_count(4)")
+#define UNROLL     _Pragma("clang loop unroll(full)")
+#define UNROLL4    _Pragma("clang loop unroll_count(4)")
+#define ONE_BY_ONE _Pragma("clang loop unroll(disable)")
 #else
 #define UNROLL  _Pragma("GCC unroll 32")
 #define UNROLL4 _Pragma("GCC unroll 4") /* fully unrolled, SSE2 spills its sums */
@@ -44,6 +45,19 @@ INLINE vec clamp6(vec x)
     return MINIMUM(MAXIMUM(x, splat(0)), splat(6));
 }
 
+/* What a translation unit may say otherwise. */
+#ifndef LOAD_AT
+#define LOAD_AT(from, offset)  load((from) + (offset))
+#define SPLAT_AT(from, offset) splat((from)[offset])
+#endif
+#ifndef MULTIPLY_ADD
+#define MULTIPLY_ADD(a, b, c) ((c) + (a) * (b))
+#endif
+#ifndef GEMM_STEPS
+#define GEMM_STEPS UNROLL4
+#define STEM_STEPS UNROLL
+#endif
+
 /* ---- matrix product ---- */
 
 enum { MAX_VECTORS = COLUMNS / WIDTH, NARROW = COLUMNS > 16 ? 16 : 8 };
@@ -54,18 +68,18 @@ typedef vec gemm_sums[2 * TILE_ROWS][MAX_VECTORS];
 INLINE void gemm_steps(const int steps, const int rows, const int vectors, const float *a, const float *b,
                        size_t panel, gemm_sums sum)
 {
-    UNROLL4
+    GEMM_STEPS
     for (int i = 0; i < steps; i++) {
         vec w[MAX_VECTORS];
         UNROLL
         for (int v = 0; v < vectors; v++)
-            w[v] = load(b + i * WN_BLOCK + v * WIDTH / WN_BLOCK * panel + v * WIDTH % WN_BLOCK);
+            w[v] = LOAD_AT(b + i * WN_BLOCK + v * WIDTH / WN_BLOCK * panel, v * WIDTH % WN_BLOCK);
         UNROLL
         for (int r = 0; r < rows; r++) {
-            const vec x = splat(a[r * WN_BLOCK + i]);
+            const vec x = SPLAT_AT(a + i, r * WN_BLOCK);
             UNROLL
             for (int v = 0; v < vectors; v++)
-                sum[r][v] += x * w[v];
+                sum[r][v] = MULTIPLY_ADD(x, w[v], sum[r][v]);
         }
     }
 }
@@ -159,7 +173,13 @@ typedef void gemm_instance(const wn_gemm *g, int column, int pixel, int count);
 
 /* The wide tile, and the one for the columns that are left. A narrow tile has as many accumulators, or as
  * many as there are broadcasts for, in more rows. */
-#if COLUMNS / WIDTH == 2 && COLUMNS == 8 /* 6x8 of 4; everything is a multiple of 8 */
+#if TILE_ROWS == 4 /* 4x8 of 4; everything is a multiple of 8 */
+GEMM(1, 2)
+GEMM(2, 2)
+GEMM(3, 2) GEMM(4, 2) static gemm_instance *const wide[] = {gemm_1_2, gemm_2_2, gemm_3_2, gemm_4_2};
+#define narrow wide
+enum { NARROW_ROWS = 4 };
+#elif COLUMNS / WIDTH == 2 && COLUMNS == 8 /* 6x8 of 4 */
 GEMMS(2)
 static gemm_instance *const wide[] = {GEMM_NAMES(2)};
 #define narrow wide
@@ -202,23 +222,26 @@ static void gemm(const wn_gemm *g)
 /* ---- depthwise ---- */
 
 enum { VECTORS = WN_BLOCK / WIDTH, PAIR = VECTORS < 2 ? 1 : 2 };
+#ifndef DEPTHWISE_PAIR
+#define DEPTHWISE_PAIR PAIR
+#endif
 
-/* `pixels` neighbours of one output row, PAIR registers of channels each. An input value is loaded once and
- * meets every output that it belongs to. */
+/* `pixels` neighbours of one output row, DEPTHWISE_PAIR registers of channels each. An input value is loaded
+ * once and meets every output that it belongs to. */
 INLINE void depthwise_tile(const int kernel, const int stride, const int pixels, const float *const *in,
                            size_t from, const float *weight, const float *bias, float *out)
 {
-    vec sum[DEPTHWISE_PIXELS][PAIR];
+    vec sum[DEPTHWISE_PIXELS][DEPTHWISE_PAIR];
     UNROLL
     for (int p = 0; p < pixels; p++) {
         UNROLL
-        for (int v = 0; v < PAIR; v++)
+        for (int v = 0; v < DEPTHWISE_PAIR; v++)
             sum[p][v] = load(bias + v * WIDTH);
     }
     for (int y = 0; y < kernel; y++, weight += kernel * WN_BLOCK) {
         const float *row = in[y] + from;
         UNROLL
-        for (int v = 0; v < PAIR; v++) {
+        for (int v = 0; v < DEPTHWISE_PAIR; v++) {
             vec w[5];
             UNROLL
             for (int x = 0; x < kernel; x++)
@@ -229,14 +252,14 @@ INLINE void depthwise_tile(const int kernel, const int stride, const int pixels,
                 UNROLL
                 for (int p = 0; p < pixels; p++)
                     if (i >= p * stride && i < p * stride + kernel)
-                        sum[p][v] += value * w[i - p * stride];
+                        sum[p][v] = MULTIPLY_ADD(value, w[i - p * stride], sum[p][v]);
             }
         }
     }
     UNROLL
     for (int p = 0; p < pixels; p++) {
         UNROLL
-        for (int v = 0; v < PAIR; v++)
+        for (int v = 0; v < DEPTHWISE_PAIR; v++)
             store(out + p * WN_BLOCK + v * WIDTH, clamp6(sum[p][v]));
     }
 }
@@ -247,7 +270,7 @@ INLINE void depthwise(const int kernel, const int stride, const wn_depthwise *d)
     for (int y = 0; y < d->rows; y++) {
         const float *const *in = d->in + y * stride;
         float *out = d->out + (size_t)y * d->m * WN_BLOCK;
-        for (int lane = 0; lane < WN_BLOCK; lane += PAIR * WIDTH) {
+        for (int lane = 0; lane < WN_BLOCK; lane += DEPTHWISE_PAIR * WIDTH) {
             const float *weight = d->weight + lane, *bias = d->bias + lane;
             int x = 0;
             for (; x + DEPTHWISE_PIXELS <= d->m; x += DEPTHWISE_PIXELS)
@@ -289,14 +312,18 @@ INLINE void stem_tile(const int pixels, const float *const in[3], size_t from, c
     }
     for (int y = 0; y < 3; y++, weight += ROW * WN_BLOCK) {
         const float *row = in[y] + from;
-        UNROLL
+        STEM_STEPS
         for (int i = 0; i < ROW; i++) {
+            vec w[PAIR];
+            UNROLL
+            for (int v = 0; v < PAIR; v++)
+                w[v] = LOAD_AT(weight + i * WN_BLOCK, v * WIDTH);
             UNROLL
             for (int p = 0; p < pixels; p++) {
-                const vec x = splat(row[p * PIXEL + i]);
+                const vec x = SPLAT_AT(row + i, p * PIXEL);
                 UNROLL
                 for (int v = 0; v < PAIR; v++)
-                    sum[p][v] += x * load(weight + i * WN_BLOCK + v * WIDTH);
+                    sum[p][v] = MULTIPLY_ADD(x, w[v], sum[p][v]);
             }
         }
     }
