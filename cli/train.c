@@ -246,6 +246,8 @@ int command_train(int argc, char **argv)
         .pool = given.abnormal_pool,
         .seed = given.seed,
         .classes = given.classes,
+        .embedding =
+            given.reference_outputs || given.epochs != NOT_GIVEN || given.embedding_size != NOT_GIVEN,
         .resume = given.resume,
         .json = given.json,
         .command = command ? command : "",

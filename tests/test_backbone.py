@@ -95,6 +95,16 @@ def tensors_of(path):
     return {name: raw[8 + size:][slice(*entry["data_offsets"])] for name, entry in json.loads(raw[8:8 + size]).items() if name != "__metadata__"}
 
 
+def trains_an_embedding_where_asked():
+    """The default scorer reads no embedding of a frozen backbone: none is trained but for a scorer that does, or where it is asked for."""
+    photos = ["--normal", "p/train/normal", "--abnormal", "p/train/other", "--input-size", "96", "--false-reject", "10%", "--report", "none"]
+    log = lambda *more: (done("train", *photos, "-o", "asked.safetensors", *more), os.path.exists("asked.csv"), "embedding.weight" in tensors_of("asked.safetensors"))[1:]
+    check(log() == (False, False), "an embedding that nothing reads was trained")
+    check(log("--epochs", "1") == (True, True), "--epochs trained no embedding")
+    os.remove("asked.csv")
+    check(log("--scorer", "cosine:embedding", "--false-reject", "20%") == (True, True), "the scorer's embedding was not trained")
+
+
 def trains_its_last_blocks():
     """--freeze early: what comes before the last two blocks stays to the bit, the running statistics too. Folded norms are warned of."""
     few = ["--normal", "p/train/normal", "--abnormal", "p/train/other", "--input-size", "96", "--false-reject", "20%", "--report", "none", "--epochs", "1",
@@ -158,6 +168,7 @@ def bad_imports():
 
 becomes_the_default()
 trains_a_gate()
+trains_an_embedding_where_asked()
 trains_its_last_blocks()
 bad_backbones()
 bad_imports()
