@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * How fast a training step is: forward, loss, backward, SGD. Prints one line that can be compared with the
- * peers', and the time of each phase; then a table: what each kind of layer takes in each direction, and
- * which share of the machine's measured peak its multiply-adds reach.
+ * How fast a training step is: forward, loss, backward, SGD. Prints one line in the form of
+ * the peers' (tools/bench.sh), NAME MODE THREADS BATCH MS IMAGES/S, and the time of each phase; then a table:
+ * what each kind of layer takes in each direction, and which share of the machine's measured peak its
+ * multiply-adds reach.
  *
  *     bench_train [threads [batch [steps [network [width [input]]]]]]
  */
@@ -187,10 +188,9 @@ int main(int argc, char **argv)
     const double middle = median(time[PHASES], steps), best = time[PHASES][0]; /* median() sorts */
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    printf(
-        "winnow train %s %g %d threads=%d batch=%d ms=%.1f img/s=%.1f min_ms=%.1f best_img/s=%.1f rss_mb=%ld",
-        architecture, (double)network.width, input, threads, batch, middle * 1e3, batch / middle, best * 1e3,
-        batch / best, usage.ru_maxrss / 1024);
+    printf("winnow train_%s %d %d %.3f %.1f width=%g input=%d min_ms=%.1f best_img/s=%.1f rss_mb=%ld",
+           architecture, threads, batch, middle * 1e3, batch / middle, (double)network.width, input,
+           best * 1e3, batch / best, usage.ru_maxrss / 1024);
     for (int p = 0; p < PHASES; p++)
         printf(" %s=%.1f", phase_name[p], median(time[p], steps) * 1e3);
     printf(" losses=%.3f..%.3f\n", first, loss);

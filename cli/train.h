@@ -22,7 +22,7 @@ typedef struct train_request {
     double max_bad;
     int cache_mb, threads, pool; /* pool: abnormals that a frozen backbone looks at */
     uint64_t seed;
-    bool classes; /* the subfolders of the normals are classes to tell apart */
+    bool classes;   /* the subfolders of the normals are classes to tell apart */
     bool embedding; /* train one on the features of a frozen backbone, though the scorer may not read it */
     bool resume, json;
     const char *command; /* the command line, for provenance */

@@ -29,6 +29,8 @@ while [ $round -lt "$rounds" ]; do
     [ -z "$peers" ] || for peer in ort-1 onednn-1 xnnpack-1; do once fp32-1 "$peers/run.sh" $peer; done
     once fp32-32 "$build/bench/bench_plan" 2 32 20
     [ -z "$peers" ] || for peer in ort-32 onednn-32 xnnpack-32; do once fp32-32 "$peers/run.sh" $peer; done
+    once train-32 "$build/bench/bench_train" 2 32 12
+    [ -z "$peers" ] || for peer in onednn-train torch-train; do once train-32 "$peers/run.sh" $peer; done
 done
 
 echo "$(date -u +%Y-%m-%d), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1), $(nproc) cores; $rounds rounds"
