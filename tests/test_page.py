@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: test_page.py WINNOW BROWSER-FOLDER
+"""usage: test_page.py WINNOW BROWSER-FOLDER BRIDGE
 
 The camera page in Chromium with a fake camera, served by `winnow serve`. With the photos of WINNOW_DATA, Pillow and a backbone, the camera
 shows real photos and the gate is a real one; else both are drawn. Needs `make browser` and the WebAssembly tools; skipped without."""
 import glob, json, os, random, shutil, signal, subprocess, sys, tempfile, urllib.request
 
-winnow, browser = (os.path.abspath(path) for path in sys.argv[1:3])
+winnow, browser, bridge = (os.path.abspath(path) for path in sys.argv[1:4])
 top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-if not (chromium and shutil.which("node") and os.path.isdir(os.path.join(browser, "node_modules", "playwright-core"))):
+if not (chromium and shutil.which("node") and os.path.isdir(os.path.join(browser, "node_modules", "axe-core"))):
     print("skipped: no browser here: run `make browser` once")
     sys.exit(77)
 if subprocess.run([os.path.join(top, "tools", "wasm.sh")]).returncode:
@@ -41,13 +41,20 @@ def judge(photos):
 
 
 def frame(path):
-    """A photo as the camera would show it: 640x480, the photo in the square in the middle."""
-    picture = Image.open(path).convert("RGB").resize((480, 480))
-    canvas = Image.new("RGB", (640, 480))
-    canvas.paste(picture, (80, 0))
+    """A photo as a phone's camera would show it: 720x960, the photo where the guide of a 390x844 screen is."""
+    photo = Image.open(path).convert("RGB")
+    canvas = photo.resize((720, 960))
+    canvas.paste(photo.resize((346, 346)), (187, 269))
     name = os.path.join(work, "frame.jpg")
     canvas.save(name, quality=92)
     return open(name, "rb").read()
+
+
+def native_pixels():
+    """What this machine makes of the picture that page.mjs makes by the same formula."""
+    pixels = bytes(255 if i % 4 == 3 else (i * i + 7 * i) % 251 for i in range(160 * 160 * 4))
+    result = subprocess.run([bridge, gate], input=b"160 160 2 1\n" + pixels, stdout=subprocess.PIPE, check=True)
+    return json.loads(result.stdout)
 
 
 server = None
@@ -79,6 +86,7 @@ try:
                 file.write(open(path, "rb").read() * 15)
     plan["threshold"] = json.loads(run("info", "--json", gate))["metadata"]["winnow.threshold"]
     plan["threshold"] = float(plan["threshold"])
+    plan["pixels"] = native_pixels()
     json.dump(plan, open(os.path.join(work, "plan.json"), "w"))
 
     server = subprocess.Popen([winnow, "serve", "--web", os.path.join(top, "web"), "--gate", gate, "--port", "0"], stdout=subprocess.PIPE, text=True)

@@ -14,6 +14,7 @@ let stream = null;
 let learner = null;
 let bytes = null; // of the gate or backbone that was opened
 let shown = null;
+let taught = null; // the learner's state, as last told
 let photo = null; // { blob, result } that is looked at
 
 // ---- what is shown ----
@@ -101,11 +102,11 @@ async function frame() {
     busy = true;
     try {
       const asked = gate;
-      const result = await asked.score(await squareOf(video));
+      const result = await asked.score(await squareOf(video, $('guide')));
       if (asked === gate) {
         const now = performance.now();
         shown = await stream.update(result, now / 1000);
-        api.last = { result, shown };
+        api.last = { result, shown, seconds: now / 1000 };
         api.frames++;
         times.push(now);
         while (times[0] < now - 1000) times.shift();
@@ -158,7 +159,7 @@ function lookAt(blob, result) {
 
 async function shoot() {
   if (!gate || !$('video').videoWidth) return;
-  const bitmap = await squareOf($('video'));
+  const bitmap = await squareOf($('video'), $('guide'));
   const blob = await toBlob(bitmap);
   lookAt(blob, await gate.score(bitmap));
 }
@@ -248,15 +249,18 @@ async function learnerReady() {
   return learner;
 }
 
-function progress({ normals, abnormals, text }) {
-  setText($('progress'), `${t('counts', normals, abnormals)}. ${text}`);
+function progress(state) {
+  taught = state;
+  setText($('progress'), `${t('counts', state.normals, state.abnormals)}${t('promised', state.text)}`);
 }
 
 function toggleLesson(on = $('lesson').hidden) {
   $('lesson').hidden = !on;
   $('teach').setAttribute('aria-expanded', on);
   if (on && bytes)
-    learnerReady().then(async (l) => progress(await l.state())).catch((error) => setText($('progress'), error.message));
+    learnerReady()
+      .then(async (l) => progress(await l.state()))
+      .catch(() => setText($('progress'), t('notTaught')));
 }
 
 // Adds five pictures a second while a button is held, and learns when it is let go.
@@ -265,7 +269,7 @@ function hold(button, label) {
   const collect = async (me) => {
     const l = await learnerReady();
     while (held === me) {
-      progress(await l.add(await squareOf($('video')), label));
+      progress(await l.add(await squareOf($('video'), $('guide')), label));
       await new Promise((done) => setTimeout(done, 200));
     }
     await learn(l);
@@ -321,6 +325,7 @@ $('language').onclick = () => {
   speak(language() === 'ja' ? 'en' : 'ja');
   if (gate && shown) show(shown);
   else show(null);
+  if (taught) progress(taught);
 };
 for (const button of [$('open'), $('message').querySelector('button')]) button.onclick = () => $('file').click();
 $('message').querySelector('.again').onclick = () => camera(facing);

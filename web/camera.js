@@ -1,19 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// The camera's picture, and the square in its middle, which is what the guide shows and the gate sees.
+// The camera's picture, and the square of it that lies under the guide, which is what the gate sees.
 
 export async function startCamera(video, facing) {
   for (const track of video.srcObject?.getTracks() ?? []) track.stop();
   if (!navigator.mediaDevices) throw new DOMException('no camera', 'NotFoundError');
   video.srcObject = await navigator.mediaDevices.getUserMedia({
     audio: false,
-    video: { facingMode: { ideal: facing }, width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 60 } },
+    video: { facingMode: { ideal: facing }, width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 60 } },
   });
   const { facingMode } = video.srcObject.getVideoTracks()[0].getSettings();
   video.classList.toggle('mirror', facingMode === 'user');
   await video.play();
 }
 
-export function squareOf(video) {
-  const side = Math.min(video.videoWidth, video.videoHeight);
-  return createImageBitmap(video, (video.videoWidth - side) >> 1, (video.videoHeight - side) >> 1, side, side);
+// The video covers its element (object-fit: cover): [x, y, side] of the guide's square in the video's own pixels.
+export function squareUnder(video, guide) {
+  const box = video.getBoundingClientRect();
+  const { left, top, width } = guide.getBoundingClientRect();
+  const scale = Math.max(box.width / video.videoWidth, box.height / video.videoHeight);
+  const side = Math.max(1, Math.min(video.videoWidth, video.videoHeight, Math.round(width / scale)));
+  const at = (distance, length) => Math.max(0, Math.min(length - side, Math.round(length / 2 + distance / scale - side / 2)));
+  let across = left + width / 2 - (box.left + box.width / 2);
+  if (video.classList.contains('mirror')) across = -across;
+  return [at(across, video.videoWidth), at(top + width / 2 - (box.top + box.height / 2), video.videoHeight), side];
+}
+
+export function squareOf(video, guide) {
+  const [x, y, side] = squareUnder(video, guide);
+  return createImageBitmap(video, x, y, side, side);
 }

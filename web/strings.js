@@ -9,14 +9,25 @@ const en = {
   is: 'This is it', isnot: 'This is not', save: 'Save the gate', forget: 'Start again',
   send: 'Send to the diagnosis', share: 'Share', back: 'Back', again: 'Try again', dropped: 'Photos',
   accepted: 'Good — accepted', sent: 'Sent.', refused: 'Only an accepted picture can be sent.',
+  notTaught: 'This gate cannot be taught: its network was trained on its own photos. Open a backbone, or a gate that was made on one.',
   loading: 'Loading…', learning: 'Learning…',
   noGate: 'There is no gate here yet. Open a gate file (.safetensors), or a backbone to teach one.',
   noCamera: 'No camera was found. Photos can be opened or dropped here instead.',
   denied: 'The camera is not allowed. Allow it in the browser\'s settings of this page, or open photos instead.',
   insecure: 'Browsers give the camera to https pages only. Photos can be opened or dropped here.',
   noWasm: 'This browser cannot run WebAssembly. A current Safari, Chrome, Edge or Firefox can.',
-  broken: 'This file is not a gate: ', counts: (n, a) => `${n} of it, ${a} not`,
+  broken: 'This file is not a gate: ', counts: (n, a) => `${n} of it, ${a} not. `, promised: (text) => text,
   promise: (share) => `turns away at most ${share} of the right pictures`,
+};
+// What winnow_learner_describe says.
+const inJapanese = (text) => {
+  const rate = (words) => words.replace(/ with (.+) confidence/, '(信頼度 $1)');
+  const [, count, wanted] = text.match(/^(\d+) more normal pictures? for (.+)$/) ?? [];
+  if (count) return `${rate(wanted)} を約束するには、あと ${count} 枚必要です。`;
+  const [, promised, cameras] = text.match(/^(.+) can be promised, for (.+)$/) ?? [];
+  if (!promised) return text;
+  const [, many] = cameras.match(/(\d+)/) ?? [];
+  return `${rate(promised)} を約束できます(${many ? `${many} 台のカメラ` : 'このカメラ'}${cameras.startsWith('cameras like') ? 'に似たもの' : 'のみ'})。`;
 };
 const ja = {
   normal: '合格', unsure: '不明', abnormal: '対象外', none: 'ゲートなし',
@@ -27,13 +38,14 @@ const ja = {
   is: 'これです', isnot: 'ちがいます', save: 'ゲートを保存', forget: 'やり直す',
   send: '診断へ送る', share: '共有', back: '戻る', again: '再試行', dropped: '写真',
   accepted: '合格です', sent: '送信しました。', refused: '合格した写真だけを送信できます。',
+  notTaught: 'このゲートには教えられません。ネットワークごと学習したものだからです。バックボーン、またはそれから作ったゲートを開いてください。',
   loading: '読み込み中…', learning: '学習中…',
   noGate: 'ゲートがありません。ゲートのファイル(.safetensors)、または教えるためのバックボーンを開いてください。',
   noCamera: 'カメラが見つかりません。写真を開くか、ここにドロップしてください。',
   denied: 'カメラが許可されていません。ブラウザの設定で許可するか、写真を開いてください。',
   insecure: 'カメラは https のページでのみ使えます。写真を開くか、ドロップしてください。',
   noWasm: 'このブラウザは WebAssembly に対応していません。新しい Safari、Chrome、Edge、Firefox をお使いください。',
-  broken: 'ゲートのファイルではありません: ', counts: (n, a) => `対象 ${n} 枚、対象外 ${a} 枚`,
+  broken: 'ゲートのファイルではありません: ', counts: (n, a) => `対象 ${n} 枚、対象外 ${a} 枚。`, promised: inJapanese,
   promise: (share) => `正しい写真のうち退けるのは最大 ${share}`,
 };
 export const languages = { en, ja };

@@ -14,6 +14,7 @@ const browser = await chromium.launch({
   executablePath,
   args: ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${video}`],
 });
+const axe = readFileSync(join(process.env.WINNOW_BROWSER, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8');
 const problems = [];
 
 async function openPage(options = {}) {
@@ -29,6 +30,12 @@ async function openPage(options = {}) {
   return { context, page };
 }
 
+async function accessible(page, state) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+  for (const { id, help, nodes } of violations) problems.push(`axe, ${state}: ${id}: ${help}: ${nodes.map((n) => n.html).join(' ')}`);
+}
+
 const shot = (page, name) => page.screenshot({ path: join(out, `${name}.png`) });
 
 // Phone, then desktop; light and dark.
@@ -39,6 +46,45 @@ const gauge = await page.locator('#gauge').boundingBox();
 assert.ok(gauge.x > 195 && gauge.y < 60, 'the gauge is at the upper right');
 assert.equal(await page.locator('#gauge').getAttribute('role'), 'meter');
 await shot(page, 'phone');
+await accessible(page, 'live');
+
+// What the guide shows is what the gate sees, within a pixel of the screen.
+for (const [width, height] of [[390, 844], [1280, 800], [844, 390]]) {
+  await page.setViewportSize({ width, height });
+  const [seen, guide] = await page.evaluate(async () => {
+    const { squareUnder } = await import('./camera.js');
+    const video = document.getElementById('video');
+    const [x, , side] = squareUnder(video, document.getElementById('guide'));
+    const scale = Math.max(innerWidth / video.videoWidth, innerHeight / video.videoHeight);
+    const { left, width } = document.getElementById('guide').getBoundingClientRect();
+    return [[innerWidth / 2 + (x - video.videoWidth / 2) * scale, side * scale], [left, width]];
+  });
+  for (const i of [0, 1]) assert.ok(Math.abs(seen[i] - guide[i]) < 4, `${width}x${height}: seen ${seen}, guide ${guide}`);
+}
+await page.setViewportSize({ width: 390, height: 844 });
+
+// The same pixels get the same score here, in each build that runs here.
+const made = (size) => Array.from({ length: size * size * 4 }, (_, i) => (i % 4 === 3 ? 255 : (i * i + 7 * i) % 251));
+for (const build of ['relaxed', 'simd', 'plain']) {
+  const { similarity, square } = await page.evaluate(
+    async ([build, data]) => {
+      const { Gate } = await import('./gate/index.js');
+      const { Module } = await import('./gate/module.js');
+      const picture = new ImageData(new Uint8ClampedArray(data), 160, 160);
+      const gate = await Gate.load('gate.safetensors', { build });
+      const module = await Module.load({ build });
+      const out = module.alloc(128 * 128 * 3);
+      module.with(new Uint8Array(data), (at) => module.call.wg_square(at, 160, 160, 2, 1, 128, 0, out));
+      let hash = 0xcbf29ce484222325n; // FNV-1a, as native.c
+      for (const byte of module.bytes.subarray(out, out + 128 * 128 * 3)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+      return { similarity: gate.score(picture).similarity, square: hash.toString(16).padStart(16, '0') };
+    },
+    [build, made(160)],
+  );
+  const scale = Math.max(1, Math.abs(plan.pixels.similarity));
+  assert.ok(Math.abs(similarity - plan.pixels.similarity) <= 1e-5 * scale, `${build}: ${similarity}, native ${plan.pixels.similarity}`);
+  assert.equal(square, plan.pixels.square0, `${build}: the preprocessed square`);
+}
 
 // What is shown over time follows the video.
 const seen = new Set();
@@ -68,6 +114,7 @@ for (const [path, native] of Object.entries(plan.photos)) {
     assert.deepEqual((await page.evaluate(() => window.taken))[1], 'normal');
   }
   await shot(page, `photo-${verdict}`);
+  await accessible(page, `a photo that is ${verdict}`);
   await page.keyboard.press('Escape');
 }
 
@@ -79,11 +126,17 @@ await page.keyboard.press('Escape');
 await page.click('#language');
 assert.equal(await page.locator('html').getAttribute('lang'), 'ja');
 assert.equal(await page.locator('#teach').textContent(), '教える');
+await page.click('#teach');
+await page.waitForFunction(() => /./.test(document.getElementById('progress').textContent));
+assert.doesNotMatch(await page.locator('#progress').textContent(), /[a-z]{3}/, 'English in the Japanese page');
+await accessible(page, 'teaching, in Japanese');
 await shot(page, 'phone-ja');
+await page.click('#teach');
 await page.click('#language');
 await page.setInputFiles('#file', { name: 'broken.safetensors', mimeType: 'application/octet-stream', buffer: Buffer.from('not a gate at all') });
 await page.waitForFunction(() => !document.getElementById('message').hidden);
 assert.match(await page.locator('#message p').textContent(), /not a gate: .+/);
+await accessible(page, 'a broken gate');
 await phone.context.close();
 
 // Teaching: what the camera shows now is it; the new gate takes over and can be saved.
@@ -127,5 +180,7 @@ await page2.addInitScript(() => {
 await page2.goto(url);
 await page2.waitForFunction(() => !document.getElementById('message').hidden);
 assert.match(await page2.locator('#message p').textContent(), /not allowed/);
+await accessible(page2, 'no camera allowed');
+await shot(page2, 'denied');
 await browser.close();
 assert.deepEqual(problems, []);
