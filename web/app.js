@@ -37,7 +37,7 @@ function show(result) {
   $('gauge').querySelector('.value').setAttribute('stroke-dasharray', `${filled.toFixed(1)} 100`);
   $('gauge').setAttribute('aria-valuenow', Math.round(filled));
   $('gauge').querySelector('text').textContent = result ? percent(result.pValue) : '';
-  setText($('word'), t(verdict));
+  setText($('word'), t(gate && !result ? 'waiting' : verdict));
   $('similarity').textContent = result ? result.similarity.toFixed(2) : '–';
   $('pvalue').textContent = result ? result.pValue.toFixed(3) : '–';
   setText($('advice'), advice(result));
@@ -352,7 +352,7 @@ if (typeof WebAssembly === 'undefined') {
   navigator.serviceWorker?.register('sw.js').catch(() => {});
   setText($('advice'), t('loading'));
   await openOwn();
-  if (!gate) show(null);
+  show(null);
   if (!bytes) api.ready = true;
   await camera(facing);
   api.ready = true;

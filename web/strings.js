@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every word that the page says. A gate may bring its own advice in its metadata: winnow.advice.
 const en = {
-  normal: 'Good', unsure: 'Unsure', abnormal: 'Not it', none: 'No gate',
+  normal: 'Good', unsure: 'Unsure', abnormal: 'Not it', none: 'No gate', waiting: 'No picture',
   adviceNormal: 'Take the picture', adviceUnsure: 'Closer, steadier, more light', adviceAbnormal: 'Point the camera at the crop',
   similarity: 'similarity', pvalue: 'p-value', speed: 'speed',
   open: 'Open', turn: 'Turn', shoot: 'Take a picture', teach: 'Teach',
@@ -30,7 +30,7 @@ const inJapanese = (text) => {
   return `${rate(promised)} を約束できます(${many ? `${many} 台のカメラ` : 'このカメラ'}${cameras.startsWith('cameras like') ? 'に似たもの' : 'のみ'})。`;
 };
 const ja = {
-  normal: '合格', unsure: '不明', abnormal: '対象外', none: 'ゲートなし',
+  normal: '合格', unsure: '不明', abnormal: '対象外', none: 'ゲートなし', waiting: '映像なし',
   adviceNormal: '撮影できます', adviceUnsure: '近づいて、動かさず、明るい所で', adviceAbnormal: 'カメラを作物に向けてください',
   similarity: '類似度', pvalue: 'p値', speed: '速度',
   open: '開く', turn: '切替', shoot: '撮影する', teach: '教える',

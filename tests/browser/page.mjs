@@ -150,8 +150,7 @@ if (plan.teach) {
   await teaching.page.waitForTimeout(3000);
   await shot(teaching.page, 'teach-dark');
   await teaching.page.mouse.up();
-  await teaching.page.waitForFunction(() => window.winnow.made, null, { timeout: 300000 });
-  assert.equal(await teaching.page.locator('#save').isDisabled(), false);
+  await teaching.page.waitForFunction(() => !document.getElementById('save').disabled, null, { timeout: 300000 });
   const [download] = await Promise.all([teaching.page.waitForEvent('download'), teaching.page.click('#save')]);
   await download.saveAs(join(out, 'taught.safetensors'));
   await teaching.context.close();
