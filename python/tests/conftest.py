@@ -16,7 +16,7 @@ class Job:
         self.run("synth", folder / "p", "--count", "60", "--size", "128")
         self.path = folder / "gate.safetensors"
         self.run("train", "--backbone", "none", "--normal", folder / "p/train/normal", "--abnormal", folder / "p/train/other", "--width", "0.35",
-                 "--input-size", "96", "--embedding-size", "32", "--batch", "16", "--epochs", "3", "--augment", "none", "--false-reject", "10%",
+                 "--input-size", "96", "--embedding-size", "32", "--batch", "16", "--epochs", "12", "--augment", "none", "--false-reject", "10%",
                  "--classes", "--log", "none", "--report", "none", "--checkpoint", "none", "-o", self.path)
         self.photos = sorted((folder / "p/test").rglob("*.jpg"))
         self.gate = winnow.Gate(self.path)
