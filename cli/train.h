@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `winnow train` in three files: train.c reads the options, train_data.c the photos, train_run.c trains,
- * calibrates and writes. */
+ * `winnow train`: train.c reads the options, train_data.c the photos, train_run.c trains, train_gate.c
+ * calibrates and writes the gate, train_report.c says how it went. */
 #ifndef CLI_TRAIN_H
 #define CLI_TRAIN_H
 
