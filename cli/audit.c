@@ -39,9 +39,8 @@ static const options_usage usage = {
     "DIR ...",
     "Looks for what spoils a training: photos that cannot be read, copies and near copies (also between "
     "folders), photos that look more like another folder's or like nothing else, blurred, dark and tiny "
-    "ones; "
-    "and shows the balance and the sources that a training would split by. Each DIR is one kind of photo: "
-    "normals, look-alikes, anything else.",
+    "ones; and shows the balance and the sources that a training would split by. Each DIR is one kind of "
+    "photo: normals, look-alikes, anything else.",
     rows,
     1,
     -1,

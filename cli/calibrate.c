@@ -41,8 +41,7 @@ static const option_row rows[] = {
 static const options_usage usage = {
     "GATE --normal DIR [-o NEW]",
     "Sets a gate's threshold anew on photos of one camera, so that it keeps its promise there. What it looks "
-    "for "
-    "stays. 5% takes 19 photos, 5% with 95% confidence 59, 1% takes 99.",
+    "for stays. 5% takes 19 photos, 5% with 95% confidence 59, 1% takes 99.",
     rows,
     1,
     1,

@@ -43,8 +43,7 @@ static const options_usage usage = {
     "recursively; `-` reads paths from "
     "standard input, one a line. Where the gate tells classes, an accepted photo's class and probability "
     "follow, else `rejected`.\nExit status: 0 all accepted, 1 some turned away, 2 some could not be read, or "
-    "a "
-    "command of --then failed.",
+    "a command of --then failed.",
     rows,
     2,
     -1,

@@ -52,8 +52,7 @@ void diagnosis_print(const wn_diagnosis *d, const char *const *name)
     printf("wrong        %zu answers without the gate, %zu with it\n", wn_diagnosis_all_wrong(d, 0),
            wn_diagnosis_all_wrong(d, 1));
     printf("             confident ones (probability %.2g or more): %zu without the gate (%zu on abnormals), "
-           "%zu "
-           "with it (%zu)\n",
+           "%zu with it (%zu)\n",
            d->confident, wn_diagnosis_wrong(d, 0), d->abnormal_wrong[0], wn_diagnosis_wrong(d, 1),
            d->abnormal_wrong[1]);
     if (wn_diagnosis_wrong(d, 0))

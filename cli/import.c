@@ -33,11 +33,9 @@ static const options_usage usage = {
     "state_dict, or a checkpoint that holds one; nothing in it is ever run), safetensors, and ONNX, where "
     "the graph is matched and names do not matter. The "
     "network and its width follow from the tensors: MobileNetV2 with torchvision's names, whatever prefix "
-    "they have, "
-    "or EfficientNet-Lite0 with efficientnet_pytorch's.\n"
+    "they have, or EfficientNet-Lite0 with efficientnet_pytorch's.\n"
     "How photos were normalised cannot be seen in weights. What is usual for the kind of file is assumed, "
-    "and "
-    "said; --channels, --mean and --std overrule it.",
+    "and said; --channels, --mean and --std overrule it.",
     rows, 1, 1};
 
 /* Reads "a,b,c", each above `least` (or any where least is -INFINITY). */

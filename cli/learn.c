@@ -44,8 +44,7 @@ static const option_row rows[] = {
 static const options_usage usage = {
     "GATE --abnormal DIR --normal DIR -o NEW",
     "Adds photos to a gate without training: normals that it turned away, look-alikes that it let through. "
-    "It is "
-    "calibrated anew, and what changed is told.",
+    "It is calibrated anew, and what changed is told.",
     rows,
     1,
     1,

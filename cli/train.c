@@ -75,8 +75,7 @@ static const option_row rows[] = {
      &given.classes},
     {"scorer", 0, OPTION_TEXT, "NAME",
      "auto, cosine, prototypes, knn, knn_difference, mahalanobis, relative, discriminant, logistic, arcface, "
-     "or a "
-     "combination (docs/scorers.md)",
+     "or a combination (docs/scorers.md)",
      &given.scorer},
     {"backbone", 0, OPTION_TEXT, "FILE",
      "start from these weights; `none` starts from random ones; else that of `make backbone`, where there is "

@@ -33,9 +33,7 @@ static const options_usage usage = {
     "GATE EXPORTED --images DIR",
     "Scores photos with a gate and with what `winnow export` made of it, in that file's own runtime (.onnx: "
     "ONNX Runtime in python3, or in $WINNOW_PYTHON; .c: compiled by cc, or $CC), and prints the largest "
-    "differences.\nExit status: 0 "
-    "within "
-    "the tolerance, 1 not.",
+    "differences.\nExit status: 0 within the tolerance, 1 not.",
     rows,
     2,
     2,
