@@ -260,7 +260,7 @@ static char *combine(exporter *e, const wn_node *node, char *x)
 
 static char *add_node(exporter *e, const wn_node *node)
 {
-    char *x = e->value[node->input[0]];
+    char *x = node->inputs ? e->value[node->input[0]] : NULL;
     switch (node->op) {
     case WN_OP_IMAGE:
         return "image";

@@ -209,7 +209,7 @@ static wn_mil_value combine(exporter *e, const wn_node *node, wn_mil_value x)
 
 static wn_mil_value add_node(exporter *e, const wn_node *node)
 {
-    const wn_mil_value x = e->value[node->input[0]];
+    const wn_mil_value x = node->inputs ? e->value[node->input[0]] : (wn_mil_value){0};
     switch (node->op) {
     case WN_OP_IMAGE:
         return pixels(e);

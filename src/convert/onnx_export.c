@@ -183,7 +183,7 @@ static const char *mean(exporter *e, const wn_node *node, const char *x)
 
 static const char *add_node(exporter *e, const wn_node *node)
 {
-    const char *x = e->value[node->input[0]];
+    const char *x = node->inputs ? e->value[node->input[0]] : NULL;
     switch (node->op) {
     case WN_OP_IMAGE:
         return add_picture(e);
