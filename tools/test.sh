@@ -35,7 +35,7 @@ else
     ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
         run_tests "$folder" --timeout-multiplier 10 # the long ones too: fuzzing means most here
     another_build tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false
-    TSAN_OPTIONS=halt_on_error=1 run_tests "$folder" --no-suite long --timeout-multiplier 20
+    TSAN_OPTIONS=halt_on_error=1:suppressions=$PWD/tests/tsan.supp run_tests "$folder" --no-suite long --timeout-multiplier 20
     CC=clang another_build clang -Dwerror=true
     run_tests "$folder" --no-suite long
 fi
