@@ -12,7 +12,10 @@ let package = Package(
         .target(
             name: "CWinnow",
             path: "src/runtime",
-            exclude: ["meson.build", "kernels/meson.build", "kernels/avx2.c", "kernels/avx512.c"],
+            exclude: [
+                "meson.build", "kernels/meson.build", "kernels/avx2.c", "kernels/avx512.c", "kernels/avx512vnni.c",
+                "kernels/dotprod.c",
+            ],
             publicHeadersPath: "module",
             cSettings: [
                 .headerSearchPath("../../include"),

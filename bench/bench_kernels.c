@@ -12,12 +12,13 @@
 
 enum { REPEATS = 500, FLOATS = 1 << 20 };
 
-static float *input, *weights, *output, *bias;
+static float *input, *weights, *output, *bias; /* the first two also serve as bytes */
 
 /* One kernel call and the multiply-adds that it does. */
 typedef struct job {
     const wn_kernels *kernels;
     wn_gemm gemm;
+    bool bytes;
     int kernel, stride; /* of a depthwise; 0: none */
     wn_depthwise depthwise;
     int stem;
@@ -31,6 +32,8 @@ static void run(const job *j)
         j->kernels->depthwise[j->kernel == 5][j->stride == 2](&j->depthwise);
     else if (j->stem)
         j->kernels->stem(j->rows, weights, bias, output, j->stem);
+    else if (j->bytes)
+        j->kernels->gemm8(&j->gemm);
     else
         j->kernels->gemm(&j->gemm);
 }
@@ -66,9 +69,12 @@ static void gemms(const wn_kernels *kernels, double peak)
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         const int m = shapes[i].m, n = shapes[i].n, k = shapes[i].k;
-        const job j = {
+        job j = {
             .kernels = kernels,
             .gemm = {.a = input,
+                     .a8 = (const uint8_t *)input,
+                     .b8 = (const int8_t *)weights,
+                     .scale = bias,
                      .a_block = (size_t)(m | 1) * WN_BLOCK,
                      .b = weights,
                      .bias = bias,
@@ -81,6 +87,12 @@ static void gemms(const wn_kernels *kernels, double peak)
             .macs = (double)m * n * k,
         };
         report(shapes[i].name, &j, peak);
+        j.bytes = true;
+        if (kernels->gemm8) {
+            char name[64];
+            snprintf(name, sizeof name, "%s int8", shapes[i].name);
+            report(name, &j, peak);
+        }
     }
 }
 

@@ -49,7 +49,7 @@ def c_target():
     manifest = open(os.path.join(root, "Package.swift")).read()
     target = manifest[manifest.index('name: "CWinnow"'):manifest.index('name: "Winnow", dependencies')]
     base = os.path.join(root, re.search(r'path: "(.*)"', target).group(1))
-    excluded = {os.path.join(base, name) for name in re.findall(r'"(.*?)"', re.search(r"exclude: \[(.*)\]", target).group(1))}
+    excluded = {os.path.join(base, name) for name in re.findall(r'"(.*?)"', re.search(r"exclude: \[(.*?)\]", target, re.S).group(1))}
     for path in excluded:
         check(os.path.exists(path), "Package.swift excludes what is not there:", path)
     check(os.path.exists(os.path.join(base, re.search(r'publicHeadersPath: "(.*)"', target).group(1), "module.modulemap")))

@@ -51,4 +51,6 @@
 #define DEPTHWISE_PIXELS 4
 #define LEVEL            WN_CPU_BASELINE
 #define FILL             wn_kernels_baseline
+#include "bytes.h"
+
 #include "fp32.h"

@@ -5,6 +5,7 @@
  *   TILE_ROWS         pixels of a matrix tile; TILE_ROWS * COLUMNS / WIDTH accumulators stay in registers
  *   DEPTHWISE_PIXELS  neighbouring pixels of a depthwise tile
  *   MINIMUM, MAXIMUM  of two registers: C has no operator for them that the compilers see through
+ *   DOT or PAIRS and WIDEN; TO_BYTES and STORE16: see int8.h
  *   LEVEL, FILL       what it is called
  * and includes this file. Every loop over an array of vectors has constant bounds once its function is
  * inlined into the instance that names its tile, so that the arrays live in registers.
@@ -23,7 +24,21 @@
 #define UNROLL4 _Pragma("GCC unroll 4") /* fully unrolled, SSE2 spills its sums */
 #endif
 
+/* A register whose value the compiler does not know: so that it neither reorders nor fuses what made it. */
+#ifndef HOLD
+#if defined(__SSE2__)
+#define HOLD(x) __asm__("" : "+v"(x))
+#elif defined(__aarch64__)
+#define HOLD(x) __asm__("" : "+w"(x))
+#else
+#define HOLD(x) ((void)0)
+#endif
+#endif
+
 typedef float vec __attribute__((vector_size(WIDTH * sizeof(float)), may_alias));
+typedef int32_t ivec __attribute__((vector_size(WIDTH * sizeof(int32_t)), may_alias));
+typedef int16_t pairs __attribute__((vector_size(WIDTH * sizeof(int32_t)), may_alias));
+typedef int32_t four __attribute__((may_alias, aligned(1)));
 
 INLINE vec load(const float *from)
 {
@@ -152,53 +167,66 @@ INLINE void gemm_tile(const int rows, const int vectors, const wn_gemm *g, int c
 
 typedef void gemm_instance(const wn_gemm *g, int column, int pixel, int count);
 
-#define GEMM(rows, vectors)                                                                                  \
-    static void gemm_##rows##_##vectors(const wn_gemm *g, int column, int pixel, int count)                  \
+#define GEMM(tile, rows, vectors)                                                                            \
+    static void tile##_##rows##_##vectors(const wn_gemm *g, int column, int pixel, int count)                \
     {                                                                                                        \
         for (; count > 0; count--, pixel += rows)                                                            \
-            gemm_tile(rows, vectors, g, column, pixel);                                                      \
+            tile##_tile(rows, vectors, g, column, pixel);                                                    \
     }
-#define GEMMS(vectors)                                                                                       \
-    GEMM(1, vectors)                                                                                         \
-    GEMM(2, vectors) GEMM(3, vectors) GEMM(4, vectors) GEMM(5, vectors) GEMM(6, vectors)
-#define GEMMS12(vectors)                                                                                     \
-    GEMMS(vectors)                                                                                           \
-    GEMM(7, vectors)                                                                                         \
-    GEMM(8, vectors) GEMM(9, vectors) GEMM(10, vectors) GEMM(11, vectors) GEMM(12, vectors)
-#define GEMM_NAMES(vectors)                                                                                  \
-    gemm_1_##vectors, gemm_2_##vectors, gemm_3_##vectors, gemm_4_##vectors, gemm_5_##vectors, gemm_6_##vectors
-#define GEMM_NAMES12(vectors)                                                                                \
-    GEMM_NAMES(vectors), gemm_7_##vectors, gemm_8_##vectors, gemm_9_##vectors, gemm_10_##vectors,            \
-        gemm_11_##vectors, gemm_12_##vectors
+#define GEMMS(tile, vectors)                                                                                 \
+    GEMM(tile, 1, vectors)                                                                                   \
+    GEMM(tile, 2, vectors)                                                                                   \
+    GEMM(tile, 3, vectors) GEMM(tile, 4, vectors) GEMM(tile, 5, vectors) GEMM(tile, 6, vectors)
+#define GEMMS12(tile, vectors)                                                                               \
+    GEMMS(tile, vectors)                                                                                     \
+    GEMM(tile, 7, vectors)                                                                                   \
+    GEMM(tile, 8, vectors)                                                                                   \
+    GEMM(tile, 9, vectors) GEMM(tile, 10, vectors) GEMM(tile, 11, vectors) GEMM(tile, 12, vectors)
+#define GEMM_NAMES(tile, vectors)                                                                            \
+    tile##_1_##vectors, tile##_2_##vectors, tile##_3_##vectors, tile##_4_##vectors, tile##_5_##vectors,      \
+        tile##_6_##vectors
+#define GEMM_NAMES12(tile, vectors)                                                                          \
+    GEMM_NAMES(tile, vectors), tile##_7_##vectors, tile##_8_##vectors, tile##_9_##vectors,                   \
+        tile##_10_##vectors, tile##_11_##vectors, tile##_12_##vectors
 
-/* The wide tile, and the one for the columns that are left. A narrow tile has as many accumulators, or as
- * many as there are broadcasts for, in more rows. */
+/* TILES(tile): the wide tile, and the one for the columns that are left. A narrow tile has as many
+ * accumulators, or as many as there are broadcasts for, in more rows. */
 #if TILE_ROWS == 4 /* 4x8 of 4; everything is a multiple of 8 */
-GEMM(1, 2)
-GEMM(2, 2)
-GEMM(3, 2) GEMM(4, 2) static gemm_instance *const wide[] = {gemm_1_2, gemm_2_2, gemm_3_2, gemm_4_2};
-#define narrow wide
 enum { NARROW_ROWS = 4 };
+#define TILES(tile)                                                                                          \
+    GEMM(tile, 1, 2)                                                                                         \
+    GEMM(tile, 2, 2)                                                                                         \
+    GEMM(tile, 3, 2)                                                                                         \
+    GEMM(tile, 4, 2)                                                                                         \
+    static gemm_instance *const tile##_wide[] = {tile##_1_2, tile##_2_2, tile##_3_2, tile##_4_2},            \
+                                *const tile##_narrow[] = {tile##_1_2, tile##_2_2, tile##_3_2, tile##_4_2};
 #elif COLUMNS / WIDTH == 2 && COLUMNS == 8 /* 6x8 of 4 */
-GEMMS(2)
-static gemm_instance *const wide[] = {GEMM_NAMES(2)};
-#define narrow wide
 enum { NARROW_ROWS = 6 };
+#define TILES(tile)                                                                                          \
+    GEMMS(tile, 2)                                                                                           \
+    static gemm_instance *const tile##_wide[] = {GEMM_NAMES(tile, 2)}, *const tile##_narrow[] = {            \
+                                                                           GEMM_NAMES(tile, 2)};
 #elif COLUMNS / WIDTH == 4 /* 6x16 of 4; then 6x8 */
-GEMMS(4)
-GEMMS(2)
-static gemm_instance *const wide[] = {GEMM_NAMES(4)}, *const narrow[] = {GEMM_NAMES(2)};
 enum { NARROW_ROWS = 6 };
-#elif TILE_ROWS == 6       /* 6x16 of 8; then 12x8 */
-GEMMS(2)
-GEMMS12(1)
-static gemm_instance *const wide[] = {GEMM_NAMES(2)}, *const narrow[] = {GEMM_NAMES12(1)};
+#define TILES(tile)                                                                                          \
+    GEMMS(tile, 4)                                                                                           \
+    GEMMS(tile, 2)                                                                                           \
+    static gemm_instance *const tile##_wide[] = {GEMM_NAMES(tile, 4)}, *const tile##_narrow[] = {            \
+                                                                           GEMM_NAMES(tile, 2)};
+#elif TILE_ROWS == 6 /* 6x16 of 8; then 12x8 */
 enum { NARROW_ROWS = 12 };
-#else                      /* 12x32 of 16; then 12x16 */
-GEMMS12(2)
-GEMMS12(1)
-static gemm_instance *const wide[] = {GEMM_NAMES12(2)}, *const narrow[] = {GEMM_NAMES12(1)};
+#define TILES(tile)                                                                                          \
+    GEMMS(tile, 2)                                                                                           \
+    GEMMS12(tile, 1)                                                                                         \
+    static gemm_instance *const tile##_wide[] = {GEMM_NAMES(tile, 2)}, *const tile##_narrow[] = {            \
+                                                                           GEMM_NAMES12(tile, 1)};
+#else /* 12x32 of 16; then 12x16 */
 enum { NARROW_ROWS = 12 };
+#define TILES(tile)                                                                                          \
+    GEMMS12(tile, 2)                                                                                         \
+    GEMMS12(tile, 1)                                                                                         \
+    static gemm_instance *const tile##_wide[] = {GEMM_NAMES12(tile, 2)}, *const tile##_narrow[] = {          \
+                                                                             GEMM_NAMES12(tile, 1)};
 #endif
 
 /* Covers m pixels with tiles of nearly equal height: 16 is 6 + 5 + 5, and not 6 + 6 + 4. */
@@ -210,7 +238,7 @@ static void gemm_columns(const wn_gemm *g, int column, gemm_instance *const *ins
     instance[rows - 1](g, column, taller * (rows + 1), tiles - taller);
 }
 
-static void gemm(const wn_gemm *g)
+INLINE void gemm_all(const wn_gemm *g, gemm_instance *const *wide, gemm_instance *const *narrow)
 {
     int column = 0;
     for (; g->n - column >= COLUMNS; column += COLUMNS)
@@ -218,6 +246,15 @@ static void gemm(const wn_gemm *g)
     for (; column < g->n; column += NARROW)
         gemm_columns(g, column, narrow, NARROW_ROWS);
 }
+
+TILES(gemm)
+
+static void gemm(const wn_gemm *g)
+{
+    gemm_all(g, gemm_wide, gemm_narrow);
+}
+
+#include "int8.h"
 
 /* ---- depthwise ---- */
 
@@ -366,6 +403,8 @@ void FILL(wn_kernels *kernels)
         .level = LEVEL,
         .gemm_columns = COLUMNS < WN_BLOCK ? WN_BLOCK : COLUMNS,
         .gemm = gemm,
+        .gemm8 = gemm8,
+        .quantise = quantise,
         .depthwise = {{depthwise_3_1, depthwise_3_2}, {depthwise_5_1, depthwise_5_2}},
         .stem = stem,
         .mean = mean,

@@ -12,6 +12,11 @@ wn_kernels wn_kernels_at(wn_cpu level)
         wn_kernels_avx2(&kernels);
     if (level >= WN_CPU_AVX512)
         wn_kernels_avx512(&kernels);
+    if (level >= WN_CPU_AVX512VNNI)
+        wn_kernels_avx512vnni(&kernels);
+#elif !defined(WN_BASELINE_ALONE) && defined(__aarch64__)
+    if (level >= WN_CPU_NEON_DOTPROD)
+        wn_kernels_dotprod(&kernels);
 #else
     (void)level;
 #endif

@@ -21,8 +21,11 @@ enum { WN_BLOCK = 16 };
 /* A 1x1 convolution: c = act(a . b + bias) [+ add] over m pixels. */
 typedef struct wn_gemm {
     const float *a;        /* input, blocks of [m][16] */
-    size_t a_block;        /* floats from one block of a to the next */
+    size_t a_block;        /* elements from one block of a to the next */
     const float *b;        /* weights, panels of [k][16]; a last panel of 8 columns is padded to 16 */
+    const uint8_t *a8;     /* instead of a, for gemm8: bytes of 0 to 127 in the same layout */
+    const int8_t *b8;      /* instead of b: panels of [k/4][16][4], of rows that fit (wn_row_fits) */
+    const float *scale;    /* [n rounded up to 16], gemm8: c = act(scale (a8 . b8) + bias) [+ add] */
     const float *bias;     /* [n rounded up to 16] */
     float *c;              /* output */
     size_t c_block;        /* floats from one block of c to the next */
@@ -48,6 +51,12 @@ typedef struct wn_kernels {
     wn_cpu level;
     int gemm_columns; /* the output channels that one pass of gemm likes to work on: 16 or 32 */
     void (*gemm)(const wn_gemm *gemm);
+
+    /* Products of bytes, and what makes the bytes: out = in * scale + zero to nearest, held to 0..127; count
+     * is a multiple of 16. The same bits from every instruction set. */
+    void (*gemm8)(const wn_gemm *gemm);
+    void (*quantise)(const float *in, uint8_t *out, size_t count, float scale, float zero);
+
     void (*depthwise[2][2])(const wn_depthwise *depthwise); /* [kernel 3, 5][stride 1, 2] */
 
     /* 3x3, stride 2, ReLU6, from interleaved RGB to one block: m pixels of one output row. in[3]: the three
@@ -65,5 +74,7 @@ wn_kernels wn_kernels_at(wn_cpu level);
 void wn_kernels_baseline(wn_kernels *kernels);
 void wn_kernels_avx2(wn_kernels *kernels);
 void wn_kernels_avx512(wn_kernels *kernels);
+void wn_kernels_avx512vnni(wn_kernels *kernels);
+void wn_kernels_dotprod(wn_kernels *kernels);
 
 #endif
