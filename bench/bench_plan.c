@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Times the inference plan.
  *
- *     bench_plan [THREADS [BATCH [RUNS [ARCHITECTURE [WIDTH [INPUT]]]]]]
+ *     bench_plan [THREADS [BATCH [RUNS [ARCHITECTURE [WIDTH [INPUT [PRECISION]]]]]]]
  *
  * A batch is divided among the threads. Prints one line in the form of the peers' benches: name, precision,
  * threads, batch, median milliseconds, images a second. `winnow bench` shows the parts. */
@@ -91,16 +91,37 @@ static void time_plan(const wn_plan *plan, int threads, int batch, int runs)
     }
     qsort(seconds, runs, sizeof *seconds, by_value);
     const double median = seconds[runs / 2];
-    printf("winnow fp32-%s %d %d %.3f %.1f min_ms=%.3f p90_ms=%.3f scratch_kb=%zu\n",
-           wn_cpu_name(plan->kernels.level), threads, batch, median * 1e3, batch / median, seconds[0] * 1e3,
-           seconds[runs * 9 / 10] * 1e3, wn_plan_scratch(plan, (batch + threads - 1) / threads) >> 10);
+    printf("winnow %s-%s %d %d %.3f %.1f min_ms=%.3f p90_ms=%.3f scratch_kb=%zu\n",
+           plan->int8 ? "int8" : "fp32", wn_cpu_name(plan->kernels.level), threads, batch, median * 1e3,
+           batch / median, seconds[0] * 1e3, seconds[runs * 9 / 10] * 1e3,
+           wn_plan_scratch(plan, (batch + threads - 1) / threads) >> 10);
     free(images), free(embeddings), free(outputs), free(seconds), free(workers), free(ids);
+}
+
+/* An int8 plan with the ranges that one picture of noise gives a float32 plan. */
+static winnow_status create_int8(const wn_network *network, const wn_params *params, wn_plan **plan,
+                                 winnow_error *error)
+{
+    const size_t values = (size_t)network->input * network->input * 3;
+    wn_ranges ranges = {0};
+    wn_plan *full;
+    winnow_status status = wn_plan_create(network, params, WN_PRECISION_FP32, &full, error);
+    if (status)
+        return status;
+    float *image = memory(values * sizeof *image);
+    for (size_t i = 0; i < values; i++)
+        image[i] = (float)rand() / (float)RAND_MAX * 2 - 1;
+    void *scratch = memory(wn_plan_scratch(full, 1));
+    wn_plan_observe(full, image, scratch, &ranges);
+    free(scratch), free(image);
+    wn_plan_free(full);
+    return wn_plan_create_int8(network, params, &ranges, plan, error);
 }
 
 int main(int count, char **arguments)
 {
-    const char *text[] = {"1", "1", "200", "mobilenet_v2", "1", "128"};
-    for (int i = 1; i < count && i <= 6; i++)
+    const char *text[] = {"1", "1", "200", "mobilenet_v2", "1", "128", "fp32"};
+    for (int i = 1; i < count && i <= 7; i++)
         text[i - 1] = arguments[i];
     wn_network network;
     wn_params params;
@@ -112,7 +133,9 @@ int main(int count, char **arguments)
         return 2;
     }
     wn_params_initialise(&network, 1, &params);
-    if (wn_plan_create(&network, &params, WN_PRECISION_FP32, &plan, &error)) {
+    const bool int8 = !strcmp(text[6], "int8");
+    if (int8 ? create_int8(&network, &params, &plan, &error)
+             : wn_plan_create(&network, &params, WN_PRECISION_FP32, &plan, &error)) {
         fprintf(stderr, "bench_plan: %s\n", error.message);
         return 2;
     }

@@ -2,6 +2,7 @@
  * Every kernel of every instruction set of this machine against plain loops in float64, on random input and
  * at awkward sizes. Outputs lie between guards that must survive. (bench/bench_kernels.c takes the times.) */
 #include "runtime/kernels/kernels.h"
+#include "runtime/plan.h"
 #include "runtime/random.h"
 #include "wide.h"
 
@@ -120,6 +121,118 @@ static void check_gemms(const wn_kernels *kernels)
                 check_gemm(kernels, pixels[m], channels[n], inner[k], (m + n + k) % 2, (n + k) % 3 == 0);
 }
 
+/* ---- products of bytes ---- */
+
+static void *byte_buffer(size_t count)
+{
+    void *bytes = aligned_alloc(64, (count + 63) / 64 * 64);
+    assert_non_null(bytes);
+    return bytes;
+}
+
+/* Inputs of 0 to 127; `extreme`: nearly all 127. */
+static uint8_t *byte_inputs(size_t count, bool extreme)
+{
+    uint8_t *bytes = byte_buffer(count);
+    for (size_t i = 0; i < count; i++) {
+        const double x = wn_random_range(&generator, 0, 1);
+        bytes[i] = (uint8_t)(extreme ? (x < 0.05 ? 0 : 127) : x * 128);
+    }
+    return bytes;
+}
+
+/* Weights of one output channel that fit, in their panel; `extreme`: sums of 16 bits that are full. */
+static void byte_column(int8_t *b, int channel, int count, bool extreme)
+{
+    float row[1024] = {0};
+    int8_t bytes[1024];
+    for (int k = 0; k < count; k++) {
+        const int place = k / 4 * 2 + k % 2; /* among the 8 that meet in one sum */
+        row[k] = (float)wn_random_range(&generator, -1, 1);
+        if (extreme)
+            row[k] = (channel % 2 ? -1.0f : 1.0f) * (place % 8 < 2 ? 127 : place % 8 == 2 ? 4 : 0);
+    }
+    wn_row_bytes(row, (size_t)count, extreme ? 1 : wn_row_scale(row, (size_t)count), bytes);
+    assert_true(wn_row_fits(bytes, (size_t)count));
+    for (int k = 0; k < count; k++)
+        b[(size_t)(channel / 16) * count * 16 + (k / 4 * 16 + channel % 16) * 4 + k % 4] = bytes[k];
+}
+
+/* In integers, then rounded once by the product and once by the sum. */
+static float plain_gemm8(const wn_gemm *g, int pixel, int channel)
+{
+    int sum = 0;
+    for (int k = 0; k < g->k; k++)
+        sum += g->a8[k / 16 * g->a_block + (size_t)pixel * 16 + k % 16] *
+               g->b8[(size_t)(channel / 16) * g->k * 16 + (k / 4 * 16 + channel % 16) * 4 + k % 4];
+    const float scaled = (float)sum * g->scale[channel], value = scaled + g->bias[channel];
+    return g->relu6 ? fminf(fmaxf(value, 0), 6) : value;
+}
+
+static void check_gemm8(const wn_kernels *kernels, int m, int n, int k, bool extreme)
+{
+    const size_t in_block = (size_t)(m + 3) * 16, out_block = (size_t)m * 16;
+    const size_t out_size = rounded(n) / 16 * out_block;
+    uint8_t *a = byte_inputs(rounded(k) / 16 * in_block, extreme);
+    int8_t *b = byte_buffer((size_t)rounded(n) * k);
+    memset(b, 0, (size_t)rounded(n) * k);
+    for (int channel = 0; channel < n; channel++)
+        byte_column(b, channel, k, extreme);
+    float *scale = buffer(rounded(n)), *bias = buffer(rounded(n)), *c = buffer(out_size);
+    const wn_gemm g = {.a8 = a,
+                       .a_block = in_block,
+                       .b8 = b,
+                       .scale = scale,
+                       .bias = bias,
+                       .c = c,
+                       .c_block = out_block,
+                       .m = m,
+                       .n = n,
+                       .k = k,
+                       .relu6 = (m + n) % 2};
+    kernels->gemm8(&g);
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            const float expected = plain_gemm8(&g, i, j), got = c[j / 16 * out_block + i * 16 + j % 16];
+            if (got != expected)
+                fail_msg("%s %d x %d x %d: %.9g instead of %.9g", wn_cpu_name(kernels->level), m, n, k, got,
+                         expected);
+        }
+    check_guards(c, out_size);
+    free(a), free(b);
+    release(scale), release(bias), release(c);
+}
+
+static void check_quantise(const wn_kernels *kernels)
+{
+    enum { COUNT = 16 * 37 };
+    float *in = buffer(COUNT);
+    uint8_t out[COUNT + 1];
+    out[COUNT] = 200;
+    in[0] = NAN, in[1] = 1e30f, in[2] = -1e30f, in[3] = INFINITY;
+    in[16] = 0.5f / 64, in[17] = 1.5f / 64, in[18] = 2.5f / 64; /* ties go to even */
+    const float scale = 64.3f, zero = 40;
+    kernels->quantise(in, out, COUNT, scale, zero);
+    assert_true(out[0] <= 127); /* anything that is a byte of 7 bits */
+    for (int i = 1; i < COUNT; i++) {
+        const float scaled = in[i] * scale;
+        assert_int_equal(out[i], (int)rintf(fminf(fmaxf(scaled + zero, 0), 127)));
+    }
+    assert_int_equal(out[COUNT], 200);
+    release(in);
+}
+
+static void check_bytes(const wn_kernels *kernels)
+{
+    const int pixels[] = {1, 2, 5, 6, 7, 11, 12, 13, 16, 25}, channels[] = {8, 16, 24, 32, 40, 48, 72};
+    const int inner[] = {8, 16, 24, 40, 960};
+    for (size_t m = 0; m < LENGTH(pixels); m++)
+        for (size_t n = 0; n < LENGTH(channels); n++)
+            for (size_t k = 0; k < LENGTH(inner); k++)
+                check_gemm8(kernels, pixels[m], channels[n], inner[k], (m + k) % 2);
+    check_quantise(kernels);
+}
+
 /* ---- depthwise ---- */
 
 static void check_depthwise(const wn_kernels *kernels, int kernel, int stride, int rows, int m)
@@ -194,6 +307,7 @@ static void check_set(const wn_kernels *kernels)
 {
     wn_random_seed(&generator, 5, 0);
     check_gemms(kernels);
+    check_bytes(kernels);
     check_depthwises(kernels);
     for (int m = 1; m <= 40; m++) {
         check_stem(kernels, m);
@@ -205,9 +319,15 @@ static void check_set(const wn_kernels *kernels)
 
 static void check_level(wn_cpu level)
 {
-    const wn_kernels kernels = wn_kernels_at(level);
-    if (kernels.level != level || level > wn_cpu_detected())
+    if (level > wn_cpu_detected()) {
+        print_message("this machine has no %s\n", wn_cpu_name(level));
         skip();
+    }
+    const wn_kernels kernels = wn_kernels_at(level);
+    if (kernels.level != level) {
+        print_message("no kernels for %s on this kind of processor\n", wn_cpu_name(level));
+        skip();
+    }
     check_set(&kernels);
 }
 
@@ -229,6 +349,19 @@ static void avx512(void **state)
     check_level(WN_CPU_AVX512);
 }
 
+static void avx512vnni(void **state)
+{
+    (void)state;
+    check_level(WN_CPU_AVX512VNNI);
+}
+
+static void dotprod(void **state)
+{
+    (void)state;
+    check_level(WN_CPU_NEON_DOTPROD);
+}
+
+#if defined(__x86_64__) || defined(__i386__)
 static void sixteen_wide(void **state)
 {
     (void)state;
@@ -236,6 +369,7 @@ static void sixteen_wide(void **state)
     wide_kernels(&kernels);
     check_set(&kernels);
 }
+#endif
 
 int main(void)
 {
@@ -243,7 +377,11 @@ int main(void)
         cmocka_unit_test(baseline),
         cmocka_unit_test(avx2),
         cmocka_unit_test(avx512),
+        cmocka_unit_test(avx512vnni),
+        cmocka_unit_test(dotprod),
+#if defined(__x86_64__) || defined(__i386__) /* elsewhere wide.c's own arithmetic may be fused */
         cmocka_unit_test(sixteen_wide),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -274,12 +274,118 @@ static void scratch_is_small(void **state)
     tear_down(&f);
 }
 
+/* ---- int8 ---- */
+
+static wn_plan *make_plan(const fixture *f, const wn_ranges *ranges)
+{
+    winnow_error error;
+    wn_plan *plan;
+    if (ranges ? wn_plan_create_int8(&f->network, &f->params, ranges, &plan, &error)
+               : wn_plan_create(&f->network, &f->params, WN_PRECISION_FP32, &plan, &error))
+        fail_msg("%s", error.message);
+    return plan;
+}
+
+static void run_int8(fixture *f, const wn_ranges *ranges, wn_outputs *outputs)
+{
+    wn_plan *plan = make_plan(f, ranges);
+    const size_t size = wn_plan_scratch(plan, f->batch);
+    unsigned char *scratch = allocate(size + 64);
+    memset(scratch, 0xff, size + 64);
+    wn_plan_run(plan, f->batch, f->images, outputs, scratch);
+    for (size_t i = size; i < size + 64; i++)
+        assert_int_equal(scratch[i], 0xff);
+    free(scratch);
+    wn_plan_free(plan);
+}
+
+static double cosine(const float *a, const float *b, int size)
+{
+    double ab = 0, aa = 0, bb = 0;
+    for (int i = 0; i < size; i++) {
+        ab += (double)a[i] * b[i];
+        aa += (double)a[i] * a[i];
+        bb += (double)b[i] * b[i];
+    }
+    return ab / sqrt(aa * bb);
+}
+
+/* Bytes say nearly what floats say, and every instruction set says nearly the same: the sums are exact, but
+ * float32 around them may round an input to the byte beside it. */
+static void bytes_are_near(void **state)
+{
+    (void)state;
+    fixture f;
+    wn_ranges ranges = {0};
+    set_up(&f, "mobilenet_v2", 0.5f, 96, 64, 3);
+    wn_cpu_limit(WN_CPU_BASELINE);
+    wn_plan *plan = make_plan(&f, NULL);
+    void *scratch = allocate(wn_plan_scratch(plan, 1));
+    for (int i = 0; i < f.batch; i++)
+        wn_plan_observe(plan, f.images + (size_t)i * 96 * 96 * 3, scratch, &ranges);
+    free(scratch);
+    wn_plan_free(plan);
+    for (int i = 1; i < f.network.count; i++) {
+        const wn_layer_kind kind = f.network.layer[i].kind;
+        assert_true((ranges.high[i] > 0) == (kind != WN_DEPTHWISE) && ranges.low[i] <= 0);
+        assert_true(kind != WN_PROJECT || (ranges.low[i] == 0 && ranges.high[i] <= 6));
+    }
+    assert_true(ranges.high[f.network.count] > 0);
+    run_int8(&f, &ranges, f.expected);
+    EACH_LEVEL(level)
+    {
+        run_plan(&f, f.batch);
+        for (int i = 0; i < f.batch; i++)
+            assert_true(cosine(f.outputs[i].features, f.expected[i].features, f.network.features) > 0.97);
+        run_int8(&f, &ranges, f.outputs);
+        for (int i = 0; i < f.batch; i++)
+            assert_true(cosine(f.outputs[i].features, f.expected[i].features, f.network.features) > 0.999 &&
+                        cosine(f.outputs[i].embedding, f.expected[i].embedding, 64) > 0.999);
+    }
+    tear_down(&f);
+}
+
+/* Rows of equal weights fill the sums of 16 bits, rows with one large weight do not. */
+static void rows_become_bytes_that_fit(void **state)
+{
+    (void)state;
+    float row[100], again[100];
+    int8_t bytes[100], second[100];
+    for (int shape = 0; shape < 3; shape++) {
+        for (int i = 0; i < 100; i++)
+            row[i] = (shape == 0 ? sinf((float)i * 1.7f) : shape == 1 ? 1 : i == 50) * -0.03f;
+        const float scale = wn_row_scale(row, 100);
+        wn_row_bytes(row, 100, scale, bytes);
+        assert_true(wn_row_fits(bytes, 100));
+        for (int i = 0; i < 100; i++) {
+            again[i] = scale * bytes[i];
+            assert_true(fabsf(again[i] - row[i]) <= scale * 0.5001f);
+        }
+        wn_row_bytes(again, 100, scale, second);
+        assert_memory_equal(bytes, second, 100);
+    }
+    assert_int_equal(bytes[50], -127);
+    int8_t full[16] = {127, 127, 0, 0, 4, 0, -127, -127, -127, -127, 127, 127, -4, 0, 4, 0};
+    assert_true(wn_row_fits(full, 16));
+    full[8]--;
+    assert_false(wn_row_fits(full, 16)); /* -128 */
+    full[8] = -127, full[4]++;
+    assert_false(wn_row_fits(full, 16));
+    full[4]--, full[12]--;
+    assert_false(wn_row_fits(full, 16));
+    assert_true(wn_row_scale((float[]){0, 0}, 2) == 0);
+    assert_true(wn_row_scale((float[]){1e-40f, -1e-38f}, 2) == 0); /* 1 / scale would overflow */
+    wn_row_bytes((float[]){0, 0}, 2, 0, bytes);
+    assert_true(!bytes[0] && !bytes[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_pytorch),   cmocka_unit_test(agrees_with_reference),
-        cmocka_unit_test(batches_change_no_bit), cmocka_unit_test(writes_only_what_is_asked),
-        cmocka_unit_test(scratch_is_small),
+        cmocka_unit_test(agrees_with_pytorch),        cmocka_unit_test(agrees_with_reference),
+        cmocka_unit_test(batches_change_no_bit),      cmocka_unit_test(writes_only_what_is_asked),
+        cmocka_unit_test(scratch_is_small),           cmocka_unit_test(bytes_are_near),
+        cmocka_unit_test(rows_become_bytes_that_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,7 +136,10 @@ static void place_tensors(wn_network *network)
         layer->gamma = layer->weight + layer->weight_count;
         layer->beta = layer->gamma + layer->cout;
         at = layer->beta + layer->cout;
+        layer->row = network->rows;
+        network->rows += layer->cout;
     }
+    network->rows += network->embedding;
     network->embedding_weight = at;
     network->embedding_bias = at + (size_t)network->embedding * network->features;
     network->trainable = at = network->embedding_bias + network->embedding;
@@ -209,6 +212,7 @@ uint64_t wn_network_macs(const wn_network *network)
 
 winnow_status wn_params_create(const wn_network *network, wn_params *params, winnow_error *error)
 {
+    params->scale = NULL;
     const size_t bytes = network->total * sizeof(float);
     params->data = wn_allocate(bytes);
     if (!params->data)
@@ -220,7 +224,8 @@ winnow_status wn_params_create(const wn_network *network, wn_params *params, win
 void wn_params_free(wn_params *params)
 {
     free(params->data);
-    params->data = NULL;
+    free(params->scale);
+    *params = (wn_params){0};
 }
 
 static void fill(float *values, size_t count, float value)

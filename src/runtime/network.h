@@ -45,6 +45,7 @@ typedef struct wn_layer {
     int cin, cout, in, out;
     bool relu6;   /* else linear */
     int residual; /* index of the layer whose output is added, or -1 */
+    int row;      /* of its output channel 0 among those of all layers */
     size_t weight, gamma, beta, mean, var;
     size_t weight_count;
     char conv[32],
@@ -68,6 +69,7 @@ typedef struct wn_network {
     size_t trainable; /* params.data[0, trainable) are learned; the rest, up to total, are running means and
                          variances */
     size_t total;
+    int rows; /* output channels of all layers; those of the embedding come last */
     wn_layer layer[WN_MAX_LAYERS];
 } wn_network;
 
@@ -80,7 +82,8 @@ uint64_t wn_network_macs(const wn_network *network);
 
 /* All weights in one block, 64-byte aligned. */
 typedef struct wn_params {
-    float *data; /* [network.total] */
+    float *data;  /* [network.total] */
+    float *scale; /* [network.rows], where the weights were bytes (gate_bytes.h): of each; else NULL */
 } wn_params;
 
 winnow_status wn_params_create(const wn_network *network, wn_params *params,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Builds a plan (folds, packs, plans memory) and runs it over a batch. */
+ * Builds a plan (its stages, its memory) and runs it over a batch. */
 #include "plan.h"
 
 #include "memory.h"
@@ -8,128 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- packing ---- */
-
-/* Where the next packed array goes. With a NULL base it only counts, so that sizing and packing are one code.
- */
-typedef struct packer {
-    float *base;
-    size_t used;
-} packer;
-
-static float *take(packer *p, size_t floats)
-{
-    float *at = p->base ? p->base + p->used : NULL;
-    p->used += (floats + WN_BLOCK - 1) / WN_BLOCK * WN_BLOCK;
-    return at;
-}
-
-/* Batch norm as one multiply and add: y = scale x + shift. */
-static double fold_scale(const wn_network *network, const wn_layer *layer, const float *data, int channel)
-{
-    return data[layer->gamma + channel] /
-           sqrt((double)data[layer->var + channel] + (double)network->architecture->norm_epsilon);
-}
-
-static void fold_shift(const wn_network *network, const wn_layer *layer, const float *data, float *bias)
-{
-    for (int c = 0; c < layer->cout; c++)
-        bias[c] =
-            (float)(data[layer->beta + c] - data[layer->mean + c] * fold_scale(network, layer, data, c));
-}
-
-/* Output channel c of any layer but a depthwise one goes to lane c % 16 of panel c / 16, which holds `inner`
- * rows of 16. */
-static float *panel_lane(float *weight, int channel, size_t inner)
-{
-    return weight + channel / WN_BLOCK * inner * WN_BLOCK + channel % WN_BLOCK;
-}
-
-/* 1x1 (cout, cin) -> panels of [cin][16]. */
-static wn_packed pack_pointwise(packer *p, const wn_network *network, const wn_layer *layer,
-                                const float *data)
-{
-    float *weight = take(p, (size_t)wn_blocks(layer->cout) * layer->cin * WN_BLOCK);
-    float *bias = take(p, layer->cout);
-    for (int c = 0; weight && c < layer->cout; c++) {
-        const double scale = fold_scale(network, layer, data, c);
-        float *to = panel_lane(weight, c, layer->cin);
-        for (int k = 0; k < layer->cin; k++)
-            to[k * WN_BLOCK] = (float)(scale * data[layer->weight + (size_t)c * layer->cin + k]);
-    }
-    if (bias)
-        fold_shift(network, layer, data, bias);
-    return (wn_packed){weight, bias};
-}
-
-/* Stem (cout, 3, 3, 3): colour, row, column -> panels of [row][column][colour][16]. */
-static wn_packed pack_stem(packer *p, const wn_network *network, const wn_layer *layer, const float *data)
-{
-    float *weight = take(p, (size_t)wn_blocks(layer->cout) * 27 * WN_BLOCK);
-    float *bias = take(p, layer->cout);
-    for (int c = 0; weight && c < layer->cout; c++) {
-        const double scale = fold_scale(network, layer, data, c);
-        const float *from = data + layer->weight + (size_t)c * 27;
-        float *to = panel_lane(weight, c, 27);
-        for (int colour = 0; colour < 3; colour++)
-            for (int tap = 0; tap < 9; tap++)
-                to[(tap * 3 + colour) * WN_BLOCK] = (float)(scale * from[colour * 9 + tap]);
-    }
-    if (bias)
-        fold_shift(network, layer, data, bias);
-    return (wn_packed){weight, bias};
-}
-
-/* Depthwise (cout, kernel, kernel) -> [blocks][kernel * kernel][16]. */
-static wn_packed pack_depthwise(packer *p, const wn_network *network, const wn_layer *layer,
-                                const float *data)
-{
-    const int taps = layer->kernel * layer->kernel;
-    float *weight = take(p, (size_t)wn_blocks(layer->cout) * taps * WN_BLOCK);
-    float *bias = take(p, layer->cout);
-    for (int c = 0; weight && c < layer->cout; c++) {
-        const double scale = fold_scale(network, layer, data, c);
-        float *to = panel_lane(weight, c, taps);
-        for (int tap = 0; tap < taps; tap++)
-            to[tap * WN_BLOCK] = (float)(scale * data[layer->weight + (size_t)c * taps + tap]);
-    }
-    if (bias)
-        fold_shift(network, layer, data, bias);
-    return (wn_packed){weight, bias};
-}
-
-/* Linear (embedding, features) with bias -> panels; the embedding is padded with zeros to whole panels. */
-static wn_packed pack_embedding(packer *p, const wn_network *network, const float *data)
-{
-    const int features = network->features;
-    float *weight = take(p, (size_t)wn_blocks(network->embedding) * features * WN_BLOCK);
-    float *bias = take(p, network->embedding);
-    for (int c = 0; weight && c < network->embedding; c++) {
-        const float *from = data + network->embedding_weight + (size_t)c * features;
-        float *to = panel_lane(weight, c, features);
-        for (int k = 0; k < features; k++)
-            to[k * WN_BLOCK] = from[k];
-    }
-    if (bias)
-        memcpy(bias, data + network->embedding_bias, network->embedding * sizeof *bias);
-    return (wn_packed){weight, bias};
-}
-
-static void pack(packer *p, wn_plan *plan, const float *data)
-{
-    const wn_network *network = &plan->network;
-    for (int i = 0; i < plan->stages; i++) {
-        wn_stage *stage = &plan->stage[i];
-        stage->expand_packed = stage->expand->kind == WN_STEM
-                                   ? pack_stem(p, network, stage->expand, data)
-                                   : pack_pointwise(p, network, stage->expand, data);
-        stage->depthwise_packed = pack_depthwise(p, network, stage->depthwise, data);
-        stage->project_packed = pack_pointwise(p, network, stage->project, data);
-    }
-    plan->last = pack_pointwise(p, network, &network->layer[network->count - 1], data);
-    plan->embedding = pack_embedding(p, network, data);
-}
 
 /* ---- stages ---- */
 
@@ -158,35 +36,50 @@ static winnow_status find_stages(wn_plan *plan, winnow_error *error)
     return WINNOW_OK;
 }
 
-winnow_status wn_plan_create(const wn_network *network, const wn_params *params, wn_precision precision,
-                             wn_plan **result, winnow_error *error)
+static winnow_status create(const wn_network *network, const wn_params *params, const wn_ranges *ranges,
+                            wn_plan **result, winnow_error *error)
 {
-    if (precision != WN_PRECISION_FP32)
-        return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1, "this build infers in float32 only");
     wn_plan *plan = calloc(1, sizeof *plan);
     if (!plan)
         return wn_fail_memory(error);
     plan->network = *network;
     plan->kernels = wn_kernels_at(wn_cpu_level());
+    plan->ranges = ranges;
+    plan->int8 = ranges != NULL;
     winnow_status status = find_stages(plan, error);
     if (!status) {
-        packer p = {0};
-        pack(&p, plan, params->data);
+        wn_packer p = {0};
+        wn_pack(&p, plan, params);
         const size_t bytes = p.used * sizeof(float);
         plan->memory = wn_allocate(bytes);
         if (plan->memory) {
             memset(plan->memory, 0, bytes);
-            p = (packer){.base = plan->memory};
-            pack(&p, plan, params->data);
+            p = (wn_packer){.base = plan->memory};
+            wn_pack(&p, plan, params);
         } else {
             status = wn_fail_memory(error);
         }
     }
+    plan->ranges = NULL;
     if (status)
         wn_plan_free(plan);
     else
         *result = plan;
     return status;
+}
+
+winnow_status wn_plan_create(const wn_network *network, const wn_params *params, wn_precision precision,
+                             wn_plan **plan, winnow_error *error)
+{
+    if (precision != WN_PRECISION_FP32)
+        return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1, "this plan infers in float32 only");
+    return create(network, params, NULL, plan, error);
+}
+
+winnow_status wn_plan_create_int8(const wn_network *network, const wn_params *params, const wn_ranges *ranges,
+                                  wn_plan **plan, winnow_error *error)
+{
+    return create(network, params, ranges, plan, error);
 }
 
 void wn_plan_free(wn_plan *plan)
@@ -206,7 +99,7 @@ static size_t larger(size_t a, size_t b)
 /* Lays out the working memory for a batch; with scratch NULL it only counts bytes. */
 static wn_workspace lay_out(const wn_plan *plan, int batch, void *scratch)
 {
-    size_t map[2] = {0}, late[2] = {0}, ring = 0, deep = 0, zeros = 0, where = 0;
+    size_t map[2] = {0}, late[2] = {0}, ring = 0, deep = 0, zeros = 0, where = 0, narrow = 0;
     for (int i = 0; i < plan->stages; i++) {
         const wn_stage *stage = &plan->stage[i];
         const size_t out = wn_map_size(stage->project->cout, stage->project->out);
@@ -218,21 +111,29 @@ static wn_workspace lay_out(const wn_plan *plan, int batch, void *scratch)
         deep = larger(deep, wn_stage_deep_size(stage));
         zeros = larger(zeros, stage->row);
         where = larger(where, wn_stage_where_size(stage));
+        narrow = larger(narrow, stage->group * wn_map_size(stage->expand->cin, stage->expand->in));
     }
+    const size_t features = (size_t)wn_blocks(plan->network.features) * batch * WN_BLOCK;
+    narrow = larger(narrow, wn_map_size(plan->network.bottleneck, plan->network.grid) * batch);
+    narrow = larger(narrow, features);
     const wn_layer *stem = plan->stage[0].expand;
     const int grid = plan->network.grid, columns = plan->kernels.gemm_columns;
-    packer p = {.base = scratch};
+    wn_packer p = {.base = scratch};
     wn_workspace work = {
-        .map = {take(&p, map[0]), take(&p, map[1])},
-        .batch = {take(&p, late[0] * batch), take(&p, late[1] * batch)},
-        .ring = take(&p, ring),
-        .deep = take(&p, deep),
-        .zeros = take(&p, zeros),
-        .image_rows = take(&p, (size_t)(stem->in + stem->pad_before + stem->pad_after) * 9),
-        .column = take(&p, larger((size_t)grid * grid, batch) * columns),
-        .features = take(&p, (size_t)wn_blocks(plan->network.features) * batch * WN_BLOCK),
+        .map = {wn_take(&p, map[0]), wn_take(&p, map[1])},
+        .batch = {wn_take(&p, late[0] * batch), wn_take(&p, late[1] * batch)},
+        .ring = wn_take(&p, ring),
+        .deep = wn_take(&p, deep),
+        .zeros = wn_take(&p, zeros),
+        .image_rows = wn_take(&p, (size_t)(stem->in + stem->pad_before + stem->pad_after) * 9),
+        .column = wn_take(&p, larger((size_t)grid * grid, batch) * columns),
+        .features = wn_take(&p, features),
     };
-    work.where = (uint32_t *)take(&p, where);
+    work.where = (uint32_t *)wn_take(&p, where);
+    if (plan->int8) {
+        work.narrow = (uint8_t *)wn_take(&p, narrow / sizeof(float));
+        work.narrow_deep = (uint8_t *)wn_take(&p, deep / sizeof(float));
+    }
     work.bytes = p.used * sizeof(float);
     return work;
 }
@@ -316,21 +217,23 @@ static void run_last(const wn_plan *plan, int batch, const float *in, const wn_o
 {
     const wn_layer *layer = &plan->network.layer[plan->network.count - 1];
     const int pixels = layer->out * layer->out, columns = plan->kernels.gemm_columns;
+    const size_t size = wn_map_size(layer->cin, layer->in);
+    for (int i = 0; i < batch; i++)
+        wn_observe(work, &plan->last, in + i * size, layer->cin, pixels, (size_t)pixels * WN_BLOCK);
+    const void *narrow = wn_narrow(&plan->kernels, &plan->last, in, batch * size, work->narrow);
     for (int c = 0; c < layer->cout; c += columns)
         for (int i = 0; i < batch; i++) {
             const int count = layer->cout - c < columns ? layer->cout - c : columns;
-            plan->kernels.gemm(&(wn_gemm){
-                .a = in + i * wn_map_size(layer->cin, layer->in),
+            const wn_gemm g = {
                 .a_block = (size_t)pixels * WN_BLOCK,
-                .b = plan->last.weight + (size_t)c * layer->cin,
-                .bias = plan->last.bias + c,
                 .c = work->column,
                 .c_block = (size_t)pixels * WN_BLOCK,
                 .m = pixels,
                 .n = count,
                 .k = layer->cin,
                 .relu6 = true,
-            });
+            };
+            wn_multiply(&plan->kernels, &plan->last, c, narrow, i * size, g);
             for (int b = 0; b < count; b += WN_BLOCK)
                 plan->kernels.mean(work->column + (size_t)b * pixels,
                                    work->features + ((size_t)(c + b) * batch + (size_t)i * WN_BLOCK), pixels);
@@ -343,23 +246,25 @@ static void run_last(const wn_plan *plan, int batch, const float *in, const wn_o
 /* Pooled features of all images -> embeddings: one product with the batch as its pixels. */
 static void run_embedding(const wn_plan *plan, int batch, const wn_outputs *outputs, const wn_workspace *work)
 {
-    const int size = plan->network.embedding, columns = plan->kernels.gemm_columns;
+    const int size = plan->network.embedding, features = plan->network.features,
+              columns = plan->kernels.gemm_columns;
+    const size_t count = (size_t)wn_blocks(features) * batch * WN_BLOCK;
+    wn_observe(work, &plan->embedding, work->features, features, batch, (size_t)batch * WN_BLOCK);
+    const void *in = wn_narrow(&plan->kernels, &plan->embedding, work->features, count, work->narrow);
     for (int c = 0; c < size; c += columns) {
-        const int count = size - c < columns ? size - c : columns;
-        plan->kernels.gemm(&(wn_gemm){
-            .a = work->features,
+        const int left = size - c < columns ? size - c : columns;
+        const wn_gemm g = {
             .a_block = (size_t)batch * WN_BLOCK,
-            .b = plan->embedding.weight + (size_t)c * plan->network.features,
-            .bias = plan->embedding.bias + c,
             .c = work->column,
             .c_block = (size_t)batch * WN_BLOCK,
             .m = batch,
-            .n = (count + 7) / 8 * 8,
-            .k = plan->network.features,
-        });
+            .n = (left + 7) / 8 * 8,
+            .k = features,
+        };
+        wn_multiply(&plan->kernels, &plan->embedding, c, in, 0, g);
         for (int i = 0; i < batch; i++)
             if (outputs[i].embedding)
-                gather(work->column, batch, i, count, outputs[i].embedding + c);
+                gather(work->column, batch, i, left, outputs[i].embedding + c);
     }
 }
 
@@ -393,7 +298,7 @@ static void run(const wn_plan *plan, int batch, const float *images, const wn_ou
                   maps + i * wn_map_size(boundary->cout, boundary->out), &outputs[i], work);
     const float *bottleneck = run_late(plan, batch, outputs, work);
 
-    bool features = false, embedding = false;
+    bool features = false, embedding = work->ranges != NULL; /* observing needs the last layers too */
     for (int i = 0; i < batch; i++) {
         write_bottleneck(plan, bottleneck + i * wn_map_size(network->bottleneck, network->grid), &outputs[i]);
         embedding |= outputs[i].embedding != NULL;
@@ -428,6 +333,13 @@ void wn_plan_trace(const wn_plan *plan, const float *image, const wn_outputs *ou
     work.done = done;
     work.context = context;
     run(plan, 1, image, output, &work);
+}
+
+void wn_plan_observe(const wn_plan *plan, const float *image, void *scratch, wn_ranges *ranges)
+{
+    wn_workspace work = lay_out(plan, 1, scratch);
+    work.ranges = ranges;
+    run(plan, 1, image, &(const wn_outputs){0}, &work);
 }
 
 int wn_plan_parts(const wn_plan *plan)

@@ -25,6 +25,30 @@ typedef struct wn_outputs {
  * wn_cpu_level() at the time of the call. On failure *plan is untouched. */
 winnow_status wn_plan_create(const wn_network *network, const wn_params *params, wn_precision precision,
                              wn_plan **plan, winnow_error *error);
+
+/* The range of the input of each layer over some photos: of expansions, projections, the last layer and, as
+ * number `count`, the embedding, whose products are computed in bytes; 0 to 0 for the others. */
+typedef struct wn_ranges {
+    float low[WN_MAX_LAYERS + 1], high[WN_MAX_LAYERS + 1]; /* low <= 0 <= high */
+} wn_ranges;
+
+/* An int8 plan: 1x1 convolutions and embedding with weights of 8 bits, a scale for each output channel
+ * (params->scale, or chosen where that is NULL), and inputs of 7 bits within `ranges`; sums are exact. Stem,
+ * depthwise and residuals in float32. */
+winnow_status wn_plan_create_int8(const wn_network *network, const wn_params *params, const wn_ranges *ranges,
+                                  wn_plan **plan, winnow_error *error);
+
+/* Widens *ranges (from {0}) by what one image, run by a float32 plan, gives every layer. */
+void wn_plan_observe(const wn_plan *plan, const float *image, void *scratch, wn_ranges *ranges);
+
+/* A row of weights as bytes: weight = scale * byte, the scale chosen so that the bytes fit, see
+ * kernels/int8.h; 0, or at least WN_LEAST_SCALE. Bytes -> weights -> bytes with the same scale changes
+ * nothing. */
+#define WN_LEAST_SCALE 1e-30f
+float wn_row_scale(const float *weight, size_t count);
+void wn_row_bytes(const float *weight, size_t count, float scale, int8_t *bytes);
+bool wn_row_fits(const int8_t *bytes, size_t count);
+
 void wn_plan_free(wn_plan *plan);
 
 /* Bytes of scratch for one thread at `batch` images a call, 64-byte aligned: what a session needs beyond the

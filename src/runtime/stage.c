@@ -107,16 +107,12 @@ static void place_pixels(const strip *s)
 
 /* `blocks` blocks of the expanded rows from `block` on, from the input map of one image to rings from `ring`.
  */
-static void expand(const strip *s, const float *in, int block, int blocks, int ring)
+static void expand(const strip *s, const void *in, size_t image, int block, int blocks, int ring)
 {
     const wn_layer *layer = s->stage->expand;
-    const wn_packed *packed = &s->stage->expand_packed;
     const size_t pixels = (size_t)layer->in * layer->in;
-    s->kernels->gemm(&(wn_gemm){
-        .a = in + (size_t)s->row * layer->in * WN_BLOCK,
+    const wn_gemm g = {
         .a_block = pixels * WN_BLOCK,
-        .b = packed->weight + (size_t)block * layer->cin * WN_BLOCK,
-        .bias = packed->bias + (size_t)block * WN_BLOCK,
         .c = s->work->ring + ring * s->stage->ring_size,
         .c_block = s->stage->ring_size,
         .where = s->work->where,
@@ -124,7 +120,9 @@ static void expand(const strip *s, const float *in, int block, int blocks, int r
         .n = smaller(blocks * WN_BLOCK, layer->cout - block * WN_BLOCK),
         .k = layer->cin,
         .relu6 = true,
-    });
+    };
+    wn_multiply(s->kernels, &s->stage->expand_packed, block * WN_BLOCK, in,
+                image + (size_t)s->row * layer->in * WN_BLOCK, g);
 }
 
 /* The same from the image itself: all blocks of the strip's new rows. */
@@ -170,17 +168,13 @@ static void filter(const strip *s, int block, int ring, float *deep)
 }
 
 /* Channels [channel, channel + gemm_columns) of the output rows. */
-static void project(const strip *s, const float *deep, const float *in, float *out, int channel)
+static void project(const strip *s, const void *deep, size_t image, const float *in, float *out, int channel)
 {
     const wn_layer *layer = s->stage->project;
-    const wn_packed *packed = &s->stage->project_packed;
     const size_t map = (size_t)layer->out * layer->out * WN_BLOCK;
     const size_t at = channel / WN_BLOCK * map + (size_t)s->out_row * layer->out * WN_BLOCK;
-    s->kernels->gemm(&(wn_gemm){
-        .a = deep,
+    const wn_gemm g = {
         .a_block = s->stage->deep_block,
-        .b = packed->weight + (size_t)channel * layer->cin,
-        .bias = packed->bias + channel,
         .c = out + at,
         .c_block = map,
         .add = layer->residual >= 0 ? in + at : NULL,
@@ -188,10 +182,12 @@ static void project(const strip *s, const float *deep, const float *in, float *o
         .m = s->out_rows * layer->out,
         .n = smaller(s->kernels->gemm_columns, layer->cout - channel),
         .k = layer->cin,
-    });
+    };
+    wn_multiply(s->kernels, &s->stage->project_packed, channel, deep, image, g);
 }
 
-static void run_strip(const strip *s, int images, const float *in, float *out)
+/* narrow: the input maps as the expansion wants them. */
+static void run_strip(const strip *s, int images, const float *in, const void *narrow, float *out)
 {
     const wn_stage *stage = s->stage;
     const wn_layer *project_layer = stage->project;
@@ -209,13 +205,19 @@ static void run_strip(const strip *s, int images, const float *in, float *out)
         for (int i = 0; i < images; i++) {
             const int count = smaller(step, blocks - block), ring = stage->shared_ring ? 0 : block;
             if (!stem && s->rows > 0)
-                expand(s, in + i * in_size, block, count, ring);
+                expand(s, narrow, i * in_size, block, count, ring);
             for (int b = 0; b < count; b++)
                 filter(s, block + b, ring + b, deep + i * deep_size);
         }
+    const int pixels = s->out_rows * project_layer->out;
+    for (int i = 0; i < images; i++)
+        wn_observe(s->work, &stage->project_packed, deep + i * deep_size, project_layer->cin, pixels,
+                   stage->deep_block);
+    const void *rounded =
+        wn_narrow(s->kernels, &stage->project_packed, deep, images * deep_size, s->work->narrow_deep);
     for (int channel = 0; channel < project_layer->cout; channel += s->kernels->gemm_columns)
         for (int i = 0; i < images; i++)
-            project(s, deep + i * deep_size, in + i * in_size, out + i * out_size, channel);
+            project(s, rounded, i * deep_size, in + i * in_size, out + i * out_size, channel);
 }
 
 void wn_stage_run(const wn_stage *stage, const wn_kernels *kernels, int images, const float *in, float *out,
@@ -225,12 +227,21 @@ void wn_stage_run(const wn_stage *stage, const wn_kernels *kernels, int images, 
     strip s = {.stage = stage, .kernels = kernels, .work = work};
     clear_padding(stage, work->ring, wn_stage_ring_size(stage, kernels->gemm_columns));
     memset(work->zeros, 0, stage->row * sizeof *work->zeros);
+    const void *narrow = NULL;
+    if (stage->expand->kind == WN_EXPAND) {
+        const size_t size = wn_map_size(stage->expand->cin, stage->expand->in);
+        const int pixels = stage->expand->in * stage->expand->in;
+        for (int i = 0; i < images; i++)
+            wn_observe(work, &stage->expand_packed, in + i * size, stage->expand->cin, pixels,
+                       (size_t)pixels * WN_BLOCK);
+        narrow = wn_narrow(kernels, &stage->expand_packed, in, images * size, work->narrow);
+    }
     for (int done = 0; s.out_row < depthwise->out; s.out_row += stage->strip, done = s.row + s.rows) {
         s.out_rows = smaller(stage->strip, depthwise->out - s.out_row);
         const int end =
             s.out_row * depthwise->stride - depthwise->pad_before + rows_read(depthwise, s.out_rows);
         s.row = done;
         s.rows = smaller(end, depthwise->in) - done;
-        run_strip(&s, images, in, out);
+        run_strip(&s, images, in, narrow, out);
     }
 }

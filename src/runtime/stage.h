@@ -14,6 +14,10 @@
 
 typedef struct wn_packed {
     const float *weight, *bias; /* batch norm folded in, in the layout of the kernel */
+    const int8_t *bytes;        /* instead of weight, in an int8 plan; NULL: float32 */
+    const float *scale;         /* then: of each output channel, */
+    float in_scale, in_offset;  /* and of the input, as bytes: x in_scale + in_offset */
+    int layer;                  /* in the table: whose range it is */
 } wn_packed;
 
 typedef struct wn_stage {
@@ -37,21 +41,26 @@ struct wn_plan {
     int stages, early; /* the first `early` stages are run image after image, the others in groups */
     wn_stage stage[WN_MAX_STAGES];
     wn_packed last, embedding;
-    float *memory; /* everything packed */
+    float *memory;           /* everything packed */
+    const wn_ranges *ranges; /* while an int8 plan is being packed; else NULL */
+    bool int8;
 };
 
 /* One thread's working memory, carved from the caller's scratch. */
 typedef struct wn_workspace {
-    float *map[2];     /* early stages: input and output of the one being run, in turn */
-    float *batch[2];   /* the same for late stages, all images */
-    float *ring;       /* expanded rows */
-    float *deep;       /* depthwise output of a strip */
-    float *zeros;      /* a row of zeros: above and below the map */
-    float *image_rows; /* three padded rows of the image */
-    float *column;     /* output of the last layer or of the embedding: one pass of gemm over a group */
-    float *features;   /* pooled features of all images: [blocks][batch][16] */
-    uint32_t *where;   /* place of each expanded pixel of a strip in the ring */
+    float *map[2];        /* early stages: input and output of the one being run, in turn */
+    float *batch[2];      /* the same for late stages, all images */
+    float *ring;          /* expanded rows */
+    float *deep;          /* depthwise output of a strip */
+    float *zeros;         /* a row of zeros: above and below the map */
+    float *image_rows;    /* three padded rows of the image */
+    float *column;        /* output of the last layer or of the embedding: one pass of gemm over a group */
+    float *features;      /* pooled features of all images: [blocks][batch][16] */
+    uint32_t *where;      /* place of each expanded pixel of a strip in the ring */
+    uint8_t *narrow;      /* of an int8 plan: the input of a stage as bytes */
+    uint8_t *narrow_deep; /* likewise of its projection */
     size_t bytes;
+    wn_ranges *ranges;                     /* of wn_plan_observe; NULL: none */
     void (*done)(void *context, int part); /* of wn_plan_trace; NULL: none */
     void *context;
 } wn_workspace;
@@ -66,6 +75,38 @@ static inline size_t wn_map_size(int channels, int side)
 {
     return (size_t)wn_blocks(channels) * side * side * WN_BLOCK;
 }
+
+/* Where the next array of a block goes. With a NULL base it only counts, so that sizing and filling are one
+ * code. */
+typedef struct wn_packer {
+    float *base;
+    size_t used;
+} wn_packer;
+
+static inline float *wn_take(wn_packer *p, size_t floats)
+{
+    float *at = p->base ? p->base + p->used : NULL;
+    p->used += (floats + WN_BLOCK - 1) / WN_BLOCK * WN_BLOCK;
+    return at;
+}
+
+/* Packs the weights of a plan whose stages are set; with a NULL base it only counts. */
+void wn_pack(wn_packer *p, wn_plan *plan, const wn_params *params);
+
+/* The product of some output channels, from `channel` on, by the kernel that suits the weights. g holds all
+ * but them and the input, which starts at element `at` of a, and is of the type that wn_narrow returned. */
+void wn_multiply(const wn_kernels *kernels, const wn_packed *packed, int channel, const void *a, size_t at,
+                 wn_gemm g);
+
+/* The input of a product, `count` floats (a multiple of 16), as the product wants it: itself, or rounded to
+ * `room`. */
+const void *wn_narrow(const wn_kernels *kernels, const wn_packed *packed, const float *in, size_t count,
+                      uint8_t *room);
+
+/* Widens the range of layer `packed->layer` where work->ranges asks for it: `channels` channels of blocks of
+ * `pixels` pixels that are `stride` floats apart. */
+void wn_observe(const wn_workspace *work, const wn_packed *packed, const float *in, int channels, int pixels,
+                size_t stride);
 
 /* Sizes the ring, the strip and the group of a stage whose layers are set. */
 void wn_stage_shape(wn_stage *stage, int gemm_columns);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What an int8 plan does differently: weights of 8 bits with a scale for each output channel, inputs of 7
+ * bits (kernels/int8.h says why) between the extremes that photos gave them.
+ *
+ * x = (q - z) / s with s = 127 / (high - low), z = -low s to nearest, so that zero is exact. Then
+ * w . x = (w_scale / s) (w_q . q) - (w_scale / s) z sum(w_q): a scale and a bias for each output channel. */
+#include "stage.h"
+
+#include <math.h>
+
+/* Weights that meet in one sum of 16 bits: of 16 that follow each other, the even or the odd pairs. Their
+ * positive ones may sum to no more than 32767 / 127 = 258, likewise the negative ones; each of the 8 may have
+ * been rounded up by a half. */
+enum { MOST_WEIGHT = 127, MOST_SUM = 258, PAIRS = 2 };
+static const float SUM_BEFORE_ROUNDING = MOST_SUM - 8 * 0.5f;
+
+float wn_row_scale(const float *weight, size_t count)
+{
+    float most = 0, fullest = 0;
+    for (size_t block = 0; block < count; block += WN_BLOCK) {
+        float positive[PAIRS] = {0}, negative[PAIRS] = {0};
+        for (size_t k = block; k < count && k < block + WN_BLOCK; k++) {
+            most = fmaxf(most, fabsf(weight[k]));
+            positive[k / 2 % PAIRS] += fmaxf(weight[k], 0);
+            negative[k / 2 % PAIRS] += fmaxf(-weight[k], 0);
+        }
+        for (int i = 0; i < PAIRS; i++)
+            fullest = fmaxf(fullest, fmaxf(positive[i], negative[i]));
+    }
+    const float scale = fmaxf(most / MOST_WEIGHT, fullest / SUM_BEFORE_ROUNDING);
+    return scale < WN_LEAST_SCALE ? 0 : scale; /* so that its inverse is finite */
+}
+
+void wn_row_bytes(const float *weight, size_t count, float scale, int8_t *bytes)
+{
+    const float inverse = scale > 0 ? 1 / scale : 0;
+    for (size_t k = 0; k < count; k++)
+        bytes[k] = (int8_t)rintf(weight[k] * inverse);
+}
+
+bool wn_row_fits(const int8_t *bytes, size_t count)
+{
+    for (size_t block = 0; block < count; block += WN_BLOCK) {
+        int positive[PAIRS] = {0}, negative[PAIRS] = {0};
+        for (size_t k = block; k < count && k < block + WN_BLOCK; k++) {
+            if (bytes[k] < -MOST_WEIGHT)
+                return false;
+            *(bytes[k] > 0 ? &positive[k / 2 % PAIRS] : &negative[k / 2 % PAIRS]) += bytes[k];
+        }
+        for (int i = 0; i < PAIRS; i++)
+            if (positive[i] > MOST_SUM || negative[i] < -MOST_SUM)
+                return false;
+    }
+    return true;
+}
+
+const void *wn_narrow(const wn_kernels *kernels, const wn_packed *packed, const float *in, size_t count,
+                      uint8_t *room)
+{
+    if (!packed->bytes)
+        return in;
+    kernels->quantise(in, room, count, packed->in_scale, packed->in_offset);
+    return room;
+}
+
+void wn_multiply(const wn_kernels *kernels, const wn_packed *packed, int channel, const void *a, size_t at,
+                 wn_gemm g)
+{
+    g.bias = packed->bias + channel;
+    if (packed->bytes) {
+        g.a8 = (const uint8_t *)a + at;
+        g.b8 = packed->bytes + (size_t)channel * g.k;
+        g.scale = packed->scale + channel;
+        kernels->gemm8(&g);
+    } else {
+        g.a = (const float *)a + at;
+        g.b = packed->weight + (size_t)channel * g.k;
+        kernels->gemm(&g);
+    }
+}
+
+void wn_observe(const wn_workspace *work, const wn_packed *packed, const float *in, int channels, int pixels,
+                size_t stride)
+{
+    if (!work->ranges)
+        return;
+    float *low = &work->ranges->low[packed->layer], *high = &work->ranges->high[packed->layer];
+    for (int c = 0; c < channels; c++)
+        for (int i = 0; i < pixels; i++) {
+            const float x = in[c / WN_BLOCK * stride + (size_t)i * WN_BLOCK + c % WN_BLOCK];
+            *low = fminf(*low, x);
+            *high = fmaxf(*high, x);
+        }
+}

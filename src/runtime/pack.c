@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Weights into the layouts of the kernels, batch norm folded in. */
+#include "stage.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MOST_CHANNELS = 4096 /* 6 * 320 * 1.4, rounded up generously */ };
+
+/* Batch norm as one multiply and add: y = scale x + shift. */
+static double fold_scale(const wn_network *network, const wn_layer *layer, const float *data, int channel)
+{
+    return data[layer->gamma + channel] /
+           sqrt((double)data[layer->var + channel] + (double)network->architecture->norm_epsilon);
+}
+
+static void fold_shift(const wn_network *network, const wn_layer *layer, const float *data, float *bias)
+{
+    for (int c = 0; c < layer->cout; c++)
+        bias[c] =
+            (float)(data[layer->beta + c] - data[layer->mean + c] * fold_scale(network, layer, data, c));
+}
+
+/* Output channel c of any layer but a depthwise one goes to lane c % 16 of panel c / 16, which holds `inner`
+ * rows of 16. */
+static float *panel_lane(float *weight, int channel, size_t inner)
+{
+    return weight + channel / WN_BLOCK * inner * WN_BLOCK + channel % WN_BLOCK;
+}
+
+/* (cout, cin) -> bytes in panels of [cin / 4][16][4], with the scales that make them the weights; input in
+ * bytes as its range says. bias is complete but for the input's offset. scale: of each row, or NULL. */
+static wn_packed pack_bytes(wn_packer *p, const wn_plan *plan, int index, int cout, int cin,
+                            const float *weight, const float *known, float *scale, float *bias)
+{
+    const float low = plan->ranges->low[index], high = plan->ranges->high[index];
+    const float in_scale = high > low ? 127 / (high - low) : 1, in_offset = rintf(-low * in_scale);
+    int8_t *bytes = (int8_t *)wn_take(p, (size_t)wn_blocks(cout) * cin * WN_BLOCK / sizeof(float));
+    int8_t row[MOST_CHANNELS];
+    for (int c = 0; bytes && c < cout; c++) {
+        const float *from = weight + (size_t)c * cin;
+        const float row_scale = known ? known[c] : wn_row_scale(from, cin);
+        int8_t *to = bytes + (size_t)(c / WN_BLOCK) * cin * WN_BLOCK + c % WN_BLOCK * 4;
+        int sum = 0;
+        wn_row_bytes(from, cin, row_scale, row);
+        for (int k = 0; k < cin; k++) {
+            to[k / 4 * WN_BLOCK * 4 + k % 4] = row[k];
+            sum += row[k];
+        }
+        scale[c] *= row_scale / in_scale;
+        bias[c] -= scale[c] * in_offset * (float)sum;
+    }
+    return (wn_packed){.bias = bias,
+                       .bytes = bytes,
+                       .scale = scale,
+                       .in_scale = in_scale,
+                       .in_offset = in_offset,
+                       .layer = index};
+}
+
+/* A 1x1 convolution of an int8 plan. */
+static wn_packed pack_narrow(wn_packer *p, const wn_plan *plan, const wn_layer *layer,
+                             const wn_params *params)
+{
+    float *scale = wn_take(p, layer->cout), *bias = wn_take(p, layer->cout);
+    for (int c = 0; scale && c < layer->cout; c++)
+        scale[c] = (float)fold_scale(&plan->network, layer, params->data, c);
+    if (bias)
+        fold_shift(&plan->network, layer, params->data, bias);
+    return pack_bytes(p, plan, (int)(layer - plan->network.layer), layer->cout, layer->cin,
+                      params->data + layer->weight, params->scale ? params->scale + layer->row : NULL, scale,
+                      bias);
+}
+
+/* 1x1 (cout, cin) -> panels of [cin][16]. */
+static wn_packed pack_pointwise(wn_packer *p, const wn_plan *plan, const wn_layer *layer,
+                                const wn_params *params)
+{
+    const wn_network *network = &plan->network;
+    const float *data = params->data;
+    if (plan->ranges)
+        return pack_narrow(p, plan, layer, params);
+    float *weight = wn_take(p, (size_t)wn_blocks(layer->cout) * layer->cin * WN_BLOCK);
+    float *bias = wn_take(p, layer->cout);
+    for (int c = 0; weight && c < layer->cout; c++) {
+        const double scale = fold_scale(network, layer, data, c);
+        float *to = panel_lane(weight, c, layer->cin);
+        for (int k = 0; k < layer->cin; k++)
+            to[k * WN_BLOCK] = (float)(scale * data[layer->weight + (size_t)c * layer->cin + k]);
+    }
+    if (bias)
+        fold_shift(network, layer, data, bias);
+    return (wn_packed){.weight = weight, .bias = bias, .layer = (int)(layer - network->layer)};
+}
+
+/* Stem (cout, 3, 3, 3): colour, row, column -> panels of [row][column][colour][16]. */
+static wn_packed pack_stem(wn_packer *p, const wn_network *network, const wn_layer *layer, const float *data)
+{
+    float *weight = wn_take(p, (size_t)wn_blocks(layer->cout) * 27 * WN_BLOCK);
+    float *bias = wn_take(p, layer->cout);
+    for (int c = 0; weight && c < layer->cout; c++) {
+        const double scale = fold_scale(network, layer, data, c);
+        const float *from = data + layer->weight + (size_t)c * 27;
+        float *to = panel_lane(weight, c, 27);
+        for (int colour = 0; colour < 3; colour++)
+            for (int tap = 0; tap < 9; tap++)
+                to[(tap * 3 + colour) * WN_BLOCK] = (float)(scale * from[colour * 9 + tap]);
+    }
+    if (bias)
+        fold_shift(network, layer, data, bias);
+    return (wn_packed){.weight = weight, .bias = bias};
+}
+
+/* Depthwise (cout, kernel, kernel) -> [blocks][kernel * kernel][16]. */
+static wn_packed pack_depthwise(wn_packer *p, const wn_network *network, const wn_layer *layer,
+                                const float *data)
+{
+    const int taps = layer->kernel * layer->kernel;
+    float *weight = wn_take(p, (size_t)wn_blocks(layer->cout) * taps * WN_BLOCK);
+    float *bias = wn_take(p, layer->cout);
+    for (int c = 0; weight && c < layer->cout; c++) {
+        const double scale = fold_scale(network, layer, data, c);
+        float *to = panel_lane(weight, c, taps);
+        for (int tap = 0; tap < taps; tap++)
+            to[tap * WN_BLOCK] = (float)(scale * data[layer->weight + (size_t)c * taps + tap]);
+    }
+    if (bias)
+        fold_shift(network, layer, data, bias);
+    return (wn_packed){.weight = weight, .bias = bias};
+}
+
+/* Linear (embedding, features) with bias -> panels; the embedding is padded with zeros to whole panels. */
+static wn_packed pack_embedding(wn_packer *p, const wn_plan *plan, const wn_params *params)
+{
+    const wn_network *network = &plan->network;
+    const int features = network->features, embedding = network->embedding;
+    const float *from = params->data + network->embedding_weight;
+    float *bias = wn_take(p, embedding);
+    if (bias)
+        memcpy(bias, params->data + network->embedding_bias, embedding * sizeof *bias);
+    if (plan->ranges) {
+        float *scale = wn_take(p, embedding);
+        for (int c = 0; scale && c < embedding; c++)
+            scale[c] = 1;
+        return pack_bytes(p, plan, network->count, embedding, features, from,
+                          params->scale ? params->scale + network->rows - embedding : NULL, scale, bias);
+    }
+    float *weight = wn_take(p, (size_t)wn_blocks(embedding) * features * WN_BLOCK);
+    for (int c = 0; weight && c < embedding; c++, from += features) {
+        float *to = panel_lane(weight, c, features);
+        for (int k = 0; k < features; k++)
+            to[k * WN_BLOCK] = from[k];
+    }
+    return (wn_packed){.weight = weight, .bias = bias, .layer = network->count};
+}
+
+void wn_pack(wn_packer *p, wn_plan *plan, const wn_params *params)
+{
+    const wn_network *network = &plan->network;
+    const float *data = params->data;
+    for (int i = 0; i < plan->stages; i++) {
+        wn_stage *stage = &plan->stage[i];
+        stage->expand_packed = stage->expand->kind == WN_STEM
+                                   ? pack_stem(p, network, stage->expand, data)
+                                   : pack_pointwise(p, plan, stage->expand, params);
+        stage->depthwise_packed = pack_depthwise(p, network, stage->depthwise, data);
+        stage->project_packed = pack_pointwise(p, plan, stage->project, params);
+    }
+    plan->last = pack_pointwise(p, plan, &network->layer[network->count - 1], params);
+    plan->embedding = pack_embedding(p, plan, params);
+}
