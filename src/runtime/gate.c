@@ -54,8 +54,7 @@ static winnow_status create(wn_gate_file *file, winnow_gate **out, winnow_error 
         return wn_fail_memory(error);
     }
     gate->file = *file;
-    winnow_status status =
-        wn_plan_create(&gate->file.network, &gate->file.params, WN_PRECISION_FP32, &gate->plan, error);
+    winnow_status status = wn_gate_file_plan(&gate->file, &gate->plan, error);
     if (status) {
         winnow_gate_free(gate);
         return status;

@@ -123,3 +123,9 @@ void wn_gate_file_dims(const wn_gate_file *file, int dim[WN_FEATURES])
     dim[WN_EMBEDDING] = file->has_embedding ? file->network.embedding : 0;
     dim[WN_EARLY] = file->network.layer[file->network.early].cout;
 }
+
+winnow_status wn_gate_file_plan(const wn_gate_file *file, wn_plan **plan, winnow_error *error)
+{
+    return file->int8 ? wn_plan_create_int8(&file->network, &file->params, &file->ranges, plan, error)
+                      : wn_plan_create(&file->network, &file->params, WN_PRECISION_FP32, plan, error);
+}

@@ -6,6 +6,7 @@
 
 #include "calibrate.h"
 #include "network.h"
+#include "plan.h"
 #include "preprocess.h"
 #include "safetensors.h"
 #include "scorer.h"
@@ -30,6 +31,8 @@ typedef struct wn_gate_file {
     wn_params params;
     bool has_embedding; /* a trained embedding; else the network's is unused, and not stored */
     wn_preprocess preprocess;
+    bool int8;        /* computes in bytes, as winnow.precision says; params are what its bytes stand for */
+    wn_ranges ranges; /* then: of the layers' inputs */
 
     wn_scorer_spec spec;
     wn_scorer scorer;
@@ -71,6 +74,9 @@ winnow_status wn_gate_file_add_class(wn_gate_file *file, const char *name, winno
 
 /* Lengths of the network's features; 0 for an embedding that is not trained. */
 void wn_gate_file_dims(const wn_gate_file *file, int dim[WN_FEATURES]);
+
+/* The plan that the gate computes with: of the precision that it is for. Free with wn_plan_free. */
+winnow_status wn_gate_file_plan(const wn_gate_file *file, wn_plan **plan, winnow_error *error);
 
 /* Reads and checks everything; nothing of `bytes` is kept. `memory` false is for judging alone: file->memory
  * stays empty, and file->metadata is all that the file says, also of what is written from other members and

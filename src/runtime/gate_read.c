@@ -2,6 +2,8 @@
  * A gate from bytes that may be anything. The container is checked by the safetensors reader; here every
  * value is checked before it is used, and every refusal says which one, and where it lies. */
 #include "gate_file.h"
+
+#include "gate_bytes.h"
 #include "metadata.h"
 
 #include <math.h>
@@ -65,6 +67,10 @@ static int read_parameter(const char *name, int rank, const uint64_t *shape, siz
     if (tensor && (tensor->rank != rank || memcmp(tensor->shape, shape, (size_t)rank * sizeof *shape) != 0))
         return r->status = wn_fail(r->error, WINNOW_ERROR_FORMAT, (int64_t)tensor->offset,
                                    "tensor '%s' has the wrong shape for this network", name);
+    const int row = wn_gate_row(r->file, offset);
+    if (row >= 0)
+        return r->status = wn_gate_read_bytes(r->in, name, (size_t)shape[0], count / (size_t)shape[0], values,
+                                              r->file->params.scale + row, r->error);
     r->status = wn_safetensors_floats(r->in, name, count, values, r->error);
     if (r->status || !strstr(name, "running_var"))
         return r->status;
@@ -85,6 +91,8 @@ static winnow_status read_parameters(reader *r, const char *architecture, double
                                              &file->network, r->error);
     if (!status)
         status = wn_params_create(&file->network, &file->params, r->error);
+    if (!status)
+        status = wn_gate_read_precision(r->in, file, r->error);
     if (!status)
         status = wn_network_tensors(&file->network, read_parameter, r) ? r->status : WINNOW_OK;
     return status;

@@ -2,6 +2,8 @@
  * A gate as a file: the network's tensors under torchvision's names, then gate.*, and metadata for people and
  * for reading back. Numbers that a verdict depends on are tensors, so that they keep every bit. */
 #include "gate_file.h"
+
+#include "gate_bytes.h"
 #include "half.h"
 #include "metadata.h"
 
@@ -15,11 +17,15 @@ typedef struct borrowed {
     uint16_t *half[WN_FEATURES];
     float standard[WN_MAX_PARTS][2];
     float threshold[2];
+    float ranges[2 * (WN_MAX_LAYERS + 1)];
+    int byte_tensors;
+    void *bytes[WN_MAX_LAYERS + 1];
 } borrowed;
 
 typedef struct visit_state {
     wn_writer *writer;
     const wn_gate_file *file;
+    borrowed *made;
 } visit_state;
 
 static int put_parameter(const char *name, int rank, const uint64_t *shape, size_t offset, size_t count,
@@ -27,8 +33,15 @@ static int put_parameter(const char *name, int rank, const uint64_t *shape, size
 {
     (void)count;
     const visit_state *state = context;
-    if (state->file->has_embedding || strncmp(name, "embedding.", 10) != 0)
-        wn_writer_tensor(state->writer, name, WN_F32, rank, shape, state->file->params.data + offset);
+    const float *values = state->file->params.data + offset;
+    if (!state->file->has_embedding && !strncmp(name, "embedding.", 10))
+        return 0;
+    const int row = wn_gate_row(state->file, offset);
+    const float *scale = state->file->params.scale;
+    if (row >= 0)
+        return !wn_gate_write_bytes(state->writer, name, rank, shape, values, scale ? scale + row : NULL,
+                                    &state->made->bytes[state->made->byte_tensors++]);
+    wn_writer_tensor(state->writer, name, WN_F32, rank, shape, values);
     return 0;
 }
 
@@ -154,9 +167,12 @@ static winnow_status put_memory(wn_writer *writer, const wn_samples *memory, bor
 
 static winnow_status collect(wn_writer *writer, const wn_gate_file *file, borrowed *made, winnow_error *error)
 {
-    visit_state state = {writer, file};
+    visit_state state = {writer, file, made};
     put_metadata(writer, file);
-    wn_network_tensors(&file->network, put_parameter, &state);
+    if (wn_network_tensors(&file->network, put_parameter, &state))
+        return wn_fail_memory(error);
+    if (file->int8)
+        wn_gate_write_ranges(writer, file, made->ranges);
     if (file->classes.data)
         put_matrix(writer, "arcface.weight", WN_F32, file->classes.rows, file->classes.cols,
                    file->classes.data);
@@ -183,6 +199,8 @@ static winnow_status write_file(const wn_gate_file *file, const char *path, void
     wn_writer_free(writer);
     for (int f = 0; f < WN_FEATURES; f++)
         free(made.half[f]);
+    for (int i = 0; i < made.byte_tensors; i++)
+        free(made.bytes[i]);
     return status;
 }
 

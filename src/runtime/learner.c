@@ -26,7 +26,7 @@ static winnow_status prepare(winnow_learner *learner, winnow_error *error)
     wn_gate_file *file = &learner->file;
     winnow_status status = wn_learn_check(file, error);
     if (!status)
-        status = wn_plan_create(&file->network, &file->params, WN_PRECISION_FP32, &learner->plan, error);
+        status = wn_gate_file_plan(file, &learner->plan, error);
     if (status)
         return status;
     if (!file->spec.parts)

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The weights of an int8 gate, as bytes in its file: the 1x1 convolutions and the embedding are tensors of
+ * type I8 under their usual names; row i is multiplied by element i of the tensor "<name without
+ * .weight>.scale". "gate.ranges" holds the ranges of the layers' inputs (plan.h). */
+#ifndef WN_GATE_BYTES_H
+#define WN_GATE_BYTES_H
+
+#include "gate_file.h"
+
+/* What the file says of its precision -> file->int8, ->ranges and room for ->params.scale; before the weights
+ * are read. */
+winnow_status wn_gate_read_precision(const wn_safetensors *in, wn_gate_file *file, winnow_error *error);
+
+/* The first row of the weights at this offset of an int8 gate; -1: those weights stay float32. */
+int wn_gate_row(const wn_gate_file *file, size_t offset);
+
+/* Tensor `name` of bytes -> out[rows * columns], scaled, and its scales. Refuses what wn_gate_write_bytes
+ * would not have written. */
+winnow_status wn_gate_read_bytes(const wn_safetensors *in, const char *name, size_t rows, size_t columns,
+                                 float *out, float *scale, winnow_error *error);
+
+/* Gives a tensor and its scales to the writer. known: the scales, or NULL to choose them. *made (malloc'ed,
+ * the caller's after the write) holds both. False where memory ran out. */
+bool wn_gate_write_bytes(wn_writer *writer, const char *name, int rank, const uint64_t *shape,
+                         const float *values, const float *known, void **made);
+
+/* The ranges, and the word for the precision. `room`: of twice as many floats as there are rows, to outlive
+ * the write. */
+void wn_gate_write_ranges(wn_writer *writer, const wn_gate_file *file, float *room);
+
+#endif
