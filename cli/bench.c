@@ -72,7 +72,7 @@ static double percent_of_peak(const report *b, const row *r)
 static winnow_status measure_row(report *b, int batch, int threads, winnow_error *error)
 {
     row *r = &b->row[b->rows];
-    *r = (row){.precision = "fp32", .batch = batch, .threads = threads};
+    *r = (row){.precision = b->file.int8 ? "int8" : "fp32", .batch = batch, .threads = threads};
     winnow_status status =
         bench_forward(b->plan, &b->file.network, batch, threads, given.seconds, &r->times, error);
     b->rows += !status;
@@ -82,7 +82,7 @@ static winnow_status measure_row(report *b, int batch, int threads, winnow_error
 static winnow_status measure(report *b, const char *gate, winnow_error *error)
 {
     const wn_network *network = &b->file.network;
-    winnow_status status = wn_plan_create(network, &b->file.params, WN_PRECISION_FP32, &b->plan, error);
+    winnow_status status = wn_gate_file_plan(&b->file, &b->plan, error);
     if (status)
         return status;
     const int parts = wn_plan_parts(b->plan), threads = given.threads ? given.threads : wn_cpu_count();

@@ -17,6 +17,7 @@
     X(info, "show all that a file knows") \
     X(export, "write a gate as a file for another runtime") \
     X(verify, "compare an exported file with its gate on photos") \
+    X(quantize, "make a gate smaller and faster: numbers of one byte") \
     X(bench, "measure how fast a gate is here") \
     X(serve, "serve the camera page for browsers") \
     X(synth, "draw the built-in pictures, or show what augmentation does to photos") \

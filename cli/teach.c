@@ -128,7 +128,7 @@ winnow_status teach_read(wn_gate_file *gate, const option_list *normal, const op
     if (!status && t.set[0] && t.set[1])
         status = wn_dataset_check_disjoint(t.set[1], "normal", t.set[0], "abnormal", error);
     if (!status)
-        status = wn_plan_create(&gate->network, &gate->params, WN_PRECISION_FP32, &t.plan, error);
+        status = wn_gate_file_plan(gate, &t.plan, error);
     if (!status)
         status = read_set(&t, 1, error);
     if (!status)

@@ -95,6 +95,28 @@ def bench():
     refused("photo.jpg", "bench", "photo.jpg")
 
 
+def quantize():
+    start = ["quantize", "gate.safetensors", "--calibrate", "p/test/normal", "--abnormal", "p/test/other"]
+    result = run(*start, "--max-drop", "0.05", "-o", "small.safetensors", "--json")
+    check(result.returncode == 0, result.stderr)
+    answer = json.loads(result.stdout)
+    check(abs(answer["auroc"] - answer["auroc_before"]) < 0.05 and answer["changed"] < 10, answer)
+    check(os.path.getsize("small.safetensors") < 0.6 * os.path.getsize("gate.safetensors"), "not smaller")
+    measure = ["--normal", "p/test/normal", "--abnormal", "p/test/other", "--json"]
+    auroc = [json.loads(run("eval", gate, *measure).stdout)["auroc"] for gate in ("gate.safetensors", "small.safetensors")]
+    check(abs(auroc[0] - auroc[1]) < 0.05, auroc)
+    for level in ("baseline", "avx2"):  # every machine can open it
+        result = run("eval", "small.safetensors", *measure, env={**os.environ, "WINNOW_CPU": level})
+        check(abs(json.loads(result.stdout)["auroc"] - auroc[1]) < 0.01, level, result)
+    check(json.loads(run("bench", "small.safetensors", "--seconds", "0.01", "--json").stdout)["results"][0]["precision"] == "int8")
+    refused("quantised already", "quantize", "small.safetensors", "--calibrate", "p/test/normal", "-o", "x.safetensors")
+    refused("--calibrate", "quantize", "gate.safetensors", "-o", "x.safetensors")
+    refused("-o NEW", "quantize", "gate.safetensors", "--calibrate", "p/test/normal")
+    if answer["auroc"] < answer["auroc_before"]:
+        refused("AUROC falls|nothing was written", *start, "--max-drop", "0", "-o", "x.safetensors")
+    check(not os.path.exists("x.safetensors"), "a refused gate was written")
+
+
 def photos_below(folder):
     return sorted(os.path.join(d, f) for d, _, files in os.walk(folder) for f in files)
 
@@ -227,7 +249,7 @@ def full_disk():
 
 
 try:
-    for step in (draw, main_job, bench, judging, bad_photos, bad_gates, full_disk):
+    for step in (draw, main_job, bench, quantize, judging, bad_photos, bad_gates, full_disk):
         step()
     print(f"{checks} checks")
 finally:
