@@ -49,6 +49,11 @@ if [ "${1:-}" = long ]; then
     version=$(clang -dumpversion 2>/dev/null) && [ "${version%%.*}" -ge 16 ] && wasm_clang=
     need "wasm-ld${wasm_clang:+-16}" "clang${wasm_clang:+-16} lld${wasm_clang:+-16} wasi-libc libclang-rt-${wasm_clang:+16-}dev-wasm32" "lld wasi-libc"
     need node "nodejs npm" node
+    if [ "$installer" = apt ] && [ "$(uname -m)" = x86_64 ]; then # ARM's processors, in an emulator
+        need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu ""
+        need qemu-aarch64 qemu-user ""
+        [ -e /usr/lib/aarch64-linux-gnu/libcmocka.so ] || foreign=arm64 missing="$missing libcmocka-dev:arm64"
+    fi
     need javac default-jdk-headless openjdk
 fi
 
@@ -62,6 +67,7 @@ apt)
         exit 2
     fi
     echo "setup: installing$missing"
+    [ -z "${foreign:-}" ] || $as_root dpkg --add-architecture "$foreign"
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
     # shellcheck disable=SC2086  # a list of words on purpose
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
