@@ -29,6 +29,10 @@ while [ $round -lt "$rounds" ]; do
     [ -z "$peers" ] || for peer in ort-1 onednn-1 xnnpack-1; do once fp32-1 "$peers/run.sh" $peer; done
     once fp32-32 "$build/bench/bench_plan" 2 32 20
     [ -z "$peers" ] || for peer in ort-32 onednn-32 xnnpack-32; do once fp32-32 "$peers/run.sh" $peer; done
+    once int8-1 "$build/bench/bench_plan" 1 1 200 mobilenet_v2 1 128 int8
+    [ -z "$peers" ] || once int8-1 "$peers/run.sh" ort-int8-1
+    once int8-32 "$build/bench/bench_plan" 2 32 20 mobilenet_v2 1 128 int8
+    [ -z "$peers" ] || once int8-32 "$peers/run.sh" ort-int8-32
     once train-32 "$build/bench/bench_train" 2 32 12
     [ -z "$peers" ] || for peer in onednn-train torch-train; do once train-32 "$peers/run.sh" $peer; done
 done
