@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# usage: setup.sh [long]
-# Installs what winnow needs to build and test (`long`: in `make test-long` too), and says so; silent and instant
-# where nothing is missing.
+# usage: setup.sh [test|long]
+# Installs what winnow needs to build (`test`: and for the tests of the web part, a browser among it; `long`: and for
+# `make test-long`), and says so; silent and instant where nothing is missing.
 set -eu
 
 missing=
@@ -43,12 +43,17 @@ need libmicrohttpd.pc libmicrohttpd-dev libmicrohttpd
 need libprotobuf-c.pc libprotobuf-c-dev protobuf-c
 need protoc-c protobuf-c-compiler protobuf-c
 need cmocka.pc libcmocka-dev cmocka
-if [ "${1:-}" = long ]; then
-    need clang clang llvm
+if [ -n "${1:-}" ]; then
     wasm_clang=16 # the first that knows relaxed SIMD; `clang` where that is newer
     version=$(clang -dumpversion 2>/dev/null) && [ "${version%%.*}" -ge 16 ] && wasm_clang=
     need "wasm-ld${wasm_clang:+-16}" "clang${wasm_clang:+-16} lld${wasm_clang:+-16} wasi-libc libclang-rt-${wasm_clang:+16-}dev-wasm32" "lld wasi-libc"
     need node "nodejs npm" node
+    need npm npm node
+    command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 ||
+        need chromium "chromium fonts-ipafont-gothic" "--cask chromium"
+fi
+if [ "${1:-}" = long ]; then
+    need clang clang llvm
     if [ "$installer" = apt ] && [ "$(uname -m)" = x86_64 ]; then # ARM's processors, in an emulator
         need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu ""
         need qemu-aarch64 qemu-user ""

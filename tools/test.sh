@@ -43,11 +43,11 @@ fi
 # shellcheck disable=SC2086  # several files
 python3 - $logs <<'PY'
 import json, sys
-results = [json.loads(line)["result"] for path in sys.argv[1:] for line in open(path)]
-passed = sum(r in ("OK", "EXPECTEDFAIL") for r in results)
-skipped = results.count("SKIP")
-if skipped:
-    print(f"{skipped} skipped, for want of a tool or of photos; their logs say which")
-print(f"{passed} passed, {len(results) - passed - skipped} failed")
+tests = [json.loads(line) for path in sys.argv[1:] for line in open(path)]
+passed = sum(test["result"] in ("OK", "EXPECTEDFAIL") for test in tests)
+skipped = [test for test in tests if test["result"] == "SKIP"]
+for test in skipped:
+    print(f"skipped: {test['name']}: {(test.get('stdout') or 'its log says why').strip().splitlines()[-1]}")
+print(f"{passed} passed, {len(tests) - passed - len(skipped)} failed")
 PY
 exit $status
