@@ -95,30 +95,37 @@ async function openOwn() {
 
 const times = [];
 let busy = false;
+let newer = false; // a frame came while another was judged
 
+async function judge() {
+  const asked = gate;
+  const result = await asked.score(await squareOf($('video'), $('guide')));
+  if (asked !== gate) return;
+  const now = performance.now();
+  shown = await stream.update(result, now / 1000);
+  api.last = { result, shown, seconds: now / 1000 };
+  api.frames++;
+  times.push(now);
+  while (times[0] < now - 1000) times.shift();
+  show(shown);
+  $('speed').textContent = `${times.length} fps · ${result.milliseconds.toFixed(1)} ms`;
+}
+
+// Of the camera's frames, each that comes when the gate is free, or else the newest as soon as it is.
 async function frame() {
-  const video = $('video');
-  if (gate && !busy && !photo && video.videoWidth && !document.hidden) {
-    busy = true;
+  next();
+  newer = busy;
+  if (busy) return;
+  busy = true;
+  do {
+    newer = false;
     try {
-      const asked = gate;
-      const result = await asked.score(await squareOf(video, $('guide')));
-      if (asked === gate) {
-        const now = performance.now();
-        shown = await stream.update(result, now / 1000);
-        api.last = { result, shown, seconds: now / 1000 };
-        api.frames++;
-        times.push(now);
-        while (times[0] < now - 1000) times.shift();
-        show(shown);
-        $('speed').textContent = `${times.length} fps · ${result.milliseconds.toFixed(1)} ms`;
-      }
+      if (gate && !photo && $('video').videoWidth && !document.hidden) await judge();
     } catch (error) {
       tell(error.message);
     }
-    busy = false;
-  }
-  next();
+  } while (newer);
+  busy = false;
 }
 
 function next() {
