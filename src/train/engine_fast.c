@@ -135,7 +135,8 @@ static void cut_gradients(const wn_model *model, wn_fast *f, cutter *c)
     for (int l = model->options.first_trainable; l < network->count; l++) {
         const wn_layer *layer = &network->layer[l];
         size_t *most = layer->kind == WN_DEPTHWISE ? &depthwise : layer->kind == WN_PROJECT ? &narrow : &wide;
-        *most = larger(*most, wn_layer_outputs(layer, model->options.batch));
+        if (!wn_fuses(model, l))
+            *most = larger(*most, wn_layer_outputs(layer, model->options.batch));
     }
     f->wide_gradient = cut_floats(c, wide);
     f->depthwise_gradient = cut_floats(c, depthwise);
@@ -172,10 +173,18 @@ static void cut_workers(const wn_model *model, wn_fast *f, cutter *c)
 {
     const wn_network *network = &model->network;
     size_t scratch = (size_t)network->grid * network->grid * network->features, weight = 0;
+    size_t shares = 0, weights = 0, inputs = 0;
     f->widest = 0;
     for (int l = 0; l < network->count; l++) {
         const wn_layer *layer = &network->layer[l];
         size_t floats = wn_depthwise_rings(layer).floats;
+        if (wn_fuses(model, l)) {
+            const wn_fused fused = wn_fused_sizes(layer);
+            scratch = larger(scratch, wn_depthwise_rings(layer + 1).floats + fused.floats);
+            shares = larger(shares, fused.shares);
+            weights = larger(weights, layer->weight_count);
+            inputs = larger(inputs, layer->cin);
+        }
         if (layer->kind != WN_DEPTHWISE)
             floats = larger(wn_block_forward(layer).floats, wn_block_backward(layer).floats);
         scratch = larger(scratch, floats);
@@ -190,8 +199,13 @@ static void cut_workers(const wn_model *model, wn_fast *f, cutter *c)
         w->part_square = cut_floats(c, f->widest);
         w->shift = cut_floats(c, f->widest);
         w->dweight = cut_floats(c, weight);
+        w->shares = cut_floats(c, shares);
         w->scratch = cut_floats(c, scratch);
     }
+    f->scaled = cut_floats(c, weights);
+    f->centre = cut_floats(c, inputs);
+    f->correction = cut_floats(c, f->kernels.packed((int)inputs, (int)inputs));
+    f->level = cut_floats(c, inputs);
 }
 
 static size_t cut_all(const wn_model *model, wn_fast *f, void *start)

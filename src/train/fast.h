@@ -24,6 +24,8 @@ typedef struct wn_worker {
     float *part_sum, *part_square; /* of this block */
     float *shift;   /* a value of each channel: sums of squares about 0 would lose a small variance */
     float *dweight; /* its share of a weight's gradient */
+    int waiting;    /* pixels of a fused block that is not full */
+    float *shares;  /* of a fused expansion's gradients: see wn_fused */
     float *scratch;
 } wn_worker;
 
@@ -38,6 +40,7 @@ typedef struct wn_fast {
     float *stem_weight;                           /* (cout, WN_PATCH) */
     float *padded_embedding;                      /* (batch, embedding rounded up to 16) */
     float *d_features;                            /* (batch, features) / grid^2 */
+    float *scaled, *centre, *correction, *level;  /* of the fused expansion that is at work */
     float *wide_gradient, *depthwise_gradient, *narrow_gradient; /* see wn_fast_gradient */
     wn_norm norm[WN_MAX_LAYERS];
     wn_worker *worker;
@@ -105,6 +108,28 @@ float *wn_fast_gradient(const wn_fast *fast, const wn_layer *layer);
 
 /* Is the output of layer-1 also added to the output of the block that starts at `layer`? */
 bool wn_starts_residual(const wn_network *network, int layer);
+
+/* Is the backward of this layer fused into the one behind it? fast_fused.c says how and why. In scratch,
+ * behind the rings: a block of dy and one of x. In wn_worker.shares: of dy' x (cout, cin), x' x (cin, cin),
+ * sum x. */
+typedef struct wn_fused {
+    size_t dy, x, floats;
+    size_t gram, sums, shares;
+} wn_fused;
+bool wn_fuses(const wn_model *model, int layer);
+wn_fused wn_fused_sizes(const wn_layer *layer);
+
+/* Before the pass of depthwise layer l+1: the weights that its blocks meet. */
+void wn_fused_prepare(const wn_pass *pass, int l);
+
+/* Is a block of `rows` pixels, before row `next` of the image, to be taken? */
+bool wn_fused_full(const wn_layer *depthwise, int rows, int next);
+
+/* Takes a block of dy, of pixels [first, first + rows), within the depthwise layer's pass. */
+void wn_fused_block(const wn_pass *pass, const wn_worker *worker, const float *dy, size_t first, int rows);
+
+/* Once the sums are known: the weight's gradient, and what dx lacks: x . correction + level. */
+void wn_fused_finish(const wn_pass *pass);
 
 /* Image patches of the stem's output pixels [first, first + rows) of the batch, (rows, WN_PATCH). */
 void wn_stem_patches(const wn_pass *pass, size_t first, int rows, float *to);

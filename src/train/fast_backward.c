@@ -255,6 +255,36 @@ static void dense_backward(const wn_pass *pass, wn_worker *worker, int from, int
     }
 }
 
+/* What the dx of a fused layer lacks: dx += x . correction + level, in place. */
+static void correct_dx(const wn_pass *pass, wn_worker *worker, int from, int to)
+{
+    const wn_fast *f = pass->fast;
+    const wn_layer *layer = wn_pass_layer(pass);
+    const size_t pixels = (size_t)layer->out * layer->out, cin = layer->cin;
+    const int rows = wn_block_forward(layer).rows;
+    for (size_t row = from * pixels; row < to * pixels; row += rows) {
+        const int m = to * pixels - row < (size_t)rows ? (int)(to * pixels - row) : rows;
+        float *dx = f->narrow_gradient + row * cin;
+        const wn_product product = {.add = true,
+                                    .m = m,
+                                    .n = layer->cin,
+                                    .k = layer->cin,
+                                    .a = f->y[pass->layer - 1] + row * cin,
+                                    .lda = cin,
+                                    .b = f->correction,
+                                    .c = dx,
+                                    .ldc = cin};
+        f->kernels.product(&product);
+        wn_gate gate = gate_into(pass, worker, pass->layer - 1, row);
+        gate.rows = m;
+        gate.dx = dx;
+        gate.lddx = cin;
+        gate.offset = f->level;
+        f->kernels.gate_gradient(&gate);
+        wn_flush_sums(worker, layer->cin);
+    }
+}
+
 /* ---- depthwise ---- */
 
 /* Row y of dz, or zeros. */
@@ -264,8 +294,9 @@ static const float *dz_row(const wn_layer *layer, const wn_rings *ring, const fl
     return scratch + (outside ? ring->zero : ring->dz + y % layer->kernel * ring->dz_row);
 }
 
-/* dx of input row iy, gated into the layer before. */
-static void depthwise_dx(const wn_pass *pass, wn_worker *worker, const wn_rings *ring, int image, int iy)
+/* dx of input row iy, gated into the layer before; or into `dy`, for a fused one. */
+static void depthwise_dx(const wn_pass *pass, wn_worker *worker, const wn_rings *ring, int image, int iy,
+                         float *dy)
 {
     const wn_fast *f = pass->fast;
     const wn_layer *layer = wn_pass_layer(pass);
@@ -301,8 +332,32 @@ static void depthwise_dx(const wn_pass *pass, wn_worker *worker, const wn_rings 
     gate.rows = layer->in;
     gate.dx = dx;
     gate.lddx = channels;
+    if (dy)
+        gate.dy = dy;
     f->kernels.gate_gradient(&gate);
     wn_flush_sums(worker, channels);
+}
+
+/* Rows [*done, complete) of dx; a fused expansion takes them in blocks. */
+static void complete_rows(const wn_pass *pass, wn_worker *worker, const wn_rings *ring, int image, int *done,
+                          int complete)
+{
+    const wn_layer *layer = wn_pass_layer(pass);
+    const bool fused = wn_fuses(pass->model, pass->layer - 1);
+    float *dy = worker->scratch + ring->floats;
+    for (; *done < complete; ++*done) {
+        if (!fused) {
+            depthwise_dx(pass, worker, ring, image, *done, NULL);
+            continue;
+        }
+        depthwise_dx(pass, worker, ring, image, *done, dy + (size_t)worker->waiting * layer->cin);
+        worker->waiting += layer->in;
+        if (wn_fused_full(layer, worker->waiting, *done + 1)) {
+            const size_t end = ((size_t)image * layer->in + *done + 1) * layer->in;
+            wn_fused_block(pass, worker, dy, end - worker->waiting, worker->waiting);
+            worker->waiting = 0;
+        }
+    }
 }
 
 /* Walks down an image: output row oy gives its share of dW, and completes input rows for dx. */
@@ -343,8 +398,8 @@ static void depthwise_backward(const wn_pass *pass, wn_worker *worker, int from,
             f->kernels.depthwise_dweight(&d);
             const int complete =
                 oy + 1 == layer->out ? layer->in : (oy + 1) * layer->stride - layer->pad_before;
-            for (; deeper && done < complete; done++)
-                depthwise_dx(pass, worker, &ring, image, done);
+            if (deeper)
+                complete_rows(pass, worker, &ring, image, &done, complete);
         }
     }
 }
@@ -361,9 +416,13 @@ static void backward_task(void *context, int index, int worker)
     memset(self->sum, 0, layer->cin * sizeof(double));
     memset(self->square, 0, layer->cin * sizeof(double));
     memset(self->dweight, 0, weights * sizeof(float));
+    if (pass->layer && wn_fuses(pass->model, pass->layer - 1))
+        memset(self->shares, 0, wn_fused_sizes(layer - 1).shares * sizeof(float));
     const int from = wn_share(pass->n, index, f->threads), to = wn_share(pass->n, index + 1, f->threads);
     if (layer->kind == WN_DEPTHWISE)
         depthwise_backward(pass, self, from, to);
+    else if (wn_fuses(pass->model, pass->layer))
+        correct_dx(pass, self, from, to);
     else
         dense_backward(pass, self, from, to);
 }
@@ -441,9 +500,16 @@ void wn_fast_backward(wn_model *model, int n)
     }
     wn_pool_run(model->pool, f->threads, head_task, &pass);
     for (pass.layer = last; pass.layer >= model->options.first_trainable; pass.layer--) {
+        const bool fused = wn_fuses(model, pass.layer);
         finish_norm(&pass);
-        wn_pool_run(model->pool, f->threads, backward_task, &pass);
-        wn_pool_run(model->pool, f->threads, reduce_task, &pass);
+        if (fused)
+            wn_fused_finish(&pass);
+        else if (pass.layer && wn_fuses(model, pass.layer - 1))
+            wn_fused_prepare(&pass, pass.layer - 1);
+        if (!fused || pass.layer > model->options.first_trainable)
+            wn_pool_run(model->pool, f->threads, backward_task, &pass);
+        if (!fused)
+            wn_pool_run(model->pool, f->threads, reduce_task, &pass);
         if (model->passed)
             model->passed(pass.layer, true);
     }

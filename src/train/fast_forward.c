@@ -59,7 +59,7 @@ static void pack_layer(const wn_pass *pass, int l)
         f->kernels.pack(WN_PATCH, layer->cout, f->stem_weight, 1, WN_PATCH, f->forward_weight[l]);
     } else {
         f->kernels.pack(layer->cin, layer->cout, weight, 1, layer->cin, f->forward_weight[l]);
-        if (back)
+        if (back && !wn_fuses(pass->model, l))
             pack_backward(f, layer, weight, f->backward_weight[l]);
     }
 }

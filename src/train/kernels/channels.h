@@ -26,6 +26,8 @@ INLINE void LANED(gate_rows)(const bool gated, const int rows, const wn_gate *g,
             if (gated) {
                 const VEC y = value * IN(g->scale + c) + IN(g->offset + c);
                 dy = (VEC)((MASK)dy & (y > 0) & (y < 6));
+            } else if (g->offset) {
+                dy += IN(g->offset + c);
             }
             if (g->add)
                 dy += IN(g->add + start + at);

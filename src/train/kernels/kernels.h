@@ -58,9 +58,9 @@ typedef struct wn_depthwise_dx2 {
     float *dx;
 } wn_depthwise_dx2;
 
-/* What flows into a layer's norm, of `rows` pixels: dy = dx where 0 < z*scale + offset < 6 (everywhere, if
- * scale is NULL) [+ add]; sum[] += dy, along[] += dy * (z - mean). dx at distance lddx; z, add and dy at
- * distance ldz. add may be NULL, or dy. */
+/* What flows into a layer's norm, of `rows` pixels: dy = dx where 0 < z*scale + offset < 6 (if scale is NULL
+ * everywhere, + offset if that is not) [+ add]; sum[] += dy, along[] += dy * (z - mean). dx at distance lddx;
+ * z, add and dy at distance ldz. dx may be dy; add may be NULL, or dy. */
 typedef struct wn_gate {
     size_t rows;
     int channels;
