@@ -17,14 +17,15 @@ static struct {
     int format, precision;
     const char *output;
     bool raw, exact, separate, classes, json;
-} given = {.format = -1};
+} given = {.format = -1, .precision = -1};
 
 static const option_row rows[] = {
     {"to", 0, OPTION_CHOICE, NULL, "the format", &given.format, .choices = formats},
     {"output", 'o', OPTION_TEXT, "FILE", "the file to write", &given.output},
     {"precision", 0, OPTION_CHOICE, NULL,
-     "of the weights: coreml and mlpackage have fp16 too, onnx and c int8", &given.precision,
-     .choices = precisions},
+     "of the weights: coreml and mlpackage have fp16 too, onnx and c int8 (default: fp32; int8 for the ONNX "
+     "file of a gate that `winnow quantize` made)",
+     &given.precision, .choices = precisions},
     {"separate", 0, OPTION_FLAG, NULL, "C: weights in a .bin file beside it, not in the source",
      &given.separate},
     {"exact-size", 0, OPTION_FLAG, NULL, "ONNX: take pictures of exactly the input size; no resize inside",
@@ -92,14 +93,30 @@ static int check_options(void)
                                     [TO_MLPACKAGE] = {true, true, false},
                                     [TO_C] = {true, false, true},
                                     [TO_NPZ] = {true, false, false}};
-    if (!known[given.format][given.precision])
+    if (given.precision >= 0 && !known[given.format][given.precision])
         return output_usage("--to %s has no --precision %s", formats[given.format],
                             precisions[given.precision]);
     return STATUS_DONE;
 }
 
+/* A gate that computes in bytes scores differently in floats: only what can say so may take it. */
+static winnow_status choose_precision(const char *gate, bool int8, winnow_error *error)
+{
+    if (given.precision < 0)
+        given.precision = int8 && given.format == TO_ONNX ? WN_EXPORT_INT8 : WN_EXPORT_FP32;
+    if (!int8 || given.format == TO_NPZ || (given.format == TO_ONNX && given.precision == WN_EXPORT_INT8))
+        return WINNOW_OK;
+    return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1,
+                   "%s computes in bytes, and the scores of --to %s --precision %s would differ: export the "
+                   "gate that it was quantized from, or --to onnx --precision int8",
+                   gate, formats[given.format], precisions[given.precision]);
+}
+
 static winnow_status write_export(const char *gate, const wn_export_source *source, winnow_error *error)
 {
+    winnow_status status = choose_precision(gate, source->file.int8, error);
+    if (status)
+        return status;
     if (given.classes && !source->file.class_count)
         return wn_fail(error, WINNOW_ERROR_DATA, -1,
                        "--with-classes: %s tells no classes: train it with --classes; nothing was written",

@@ -3,6 +3,7 @@
  * failed allocation is remembered, so that the building reads like the formula. */
 #include "graph.h"
 
+#include "runtime/gate_bytes.h"
 #include "runtime/vector.h"
 
 #include <stdio.h>
@@ -84,6 +85,18 @@ void wn_graph_scale_pixels(wn_graph *graph)
 
 /* ---- backbone ---- */
 
+/* Where the gate's weights at `offset` are bytes: their scales, and the range of input `index`. */
+static void keep_bytes(builder *b, wn_node *node, size_t offset, int index)
+{
+    const wn_gate_file *file = b->file;
+    const int row = wn_gate_row(file, offset);
+    if (row < 0)
+        return;
+    node->scale = copied(b, file->params.scale + row, (size_t)node->channels);
+    node->low = file->ranges.low[index];
+    node->high = file->ranges.high[index];
+}
+
 /* The convolution with its batch norm: w scale, beta - mean scale. */
 static void fold(builder *b, const wn_layer *layer, wn_node *node)
 {
@@ -92,6 +105,7 @@ static void fold(builder *b, const wn_layer *layer, wn_node *node)
     const size_t plane = (size_t)layer->kernel * (size_t)layer->kernel;
     node->weight = floats(b, layer->weight_count);
     node->bias = floats(b, (size_t)layer->cout);
+    keep_bytes(b, node, layer->weight, (int)(layer - b->file->network.layer));
     for (size_t c = 0; node->weight && node->bias && c < (size_t)layer->cout; c++) {
         const double scale =
             data[layer->gamma + c] /
@@ -102,6 +116,8 @@ static void fold(builder *b, const wn_layer *layer, wn_node *node)
             const size_t source = swapped ? (2 - k / plane) * plane + k % plane : k;
             node->weight[c * each + k] = (float)(scale * (double)from[source]);
         }
+        if (node->scale)
+            node->scale[c] *= (float)fabs(scale);
         node->bias[c] = (float)((double)data[layer->beta + c] - (double)data[layer->mean + c] * scale);
     }
 }
@@ -329,6 +345,7 @@ static void build(builder *b, bool raw)
         node->weight = copied(b, data + network->embedding_weight,
                               (size_t)network->embedding * (size_t)network->features);
         node->bias = copied(b, data + network->embedding_bias, (size_t)network->embedding);
+        keep_bytes(b, node, network->embedding_weight, network->count);
         raw_feature[WN_EMBEDDING] = index_of(b, node);
     }
     b->graph->embedding = raw_feature[embed];
@@ -369,6 +386,7 @@ void wn_graph_free(wn_graph *graph)
     for (int i = 0; i < graph->count; i++) {
         free(graph->node[i].weight);
         free(graph->node[i].bias);
+        free(graph->node[i].scale);
     }
     free(graph);
 }

@@ -35,6 +35,8 @@ typedef struct wn_node {
     const wn_layer *layer; /* WN_OP_CONVOLVE: borrowed from the gate */
     int top;
     float *weight, *bias; /* owned; bias may be NULL: zeros. Convolutions: (cout, cin / groups, k, k) */
+    float *scale;         /* owned: where the gate's weights are bytes, of each output channel; else NULL */
+    float low, high;      /* then: the range of the input, low <= 0 <= high */
 } wn_node;
 
 typedef struct wn_graph {

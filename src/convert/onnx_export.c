@@ -7,6 +7,7 @@
 #include "onnx_writer.h"
 #include "quantise.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define FLOAT ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT
@@ -67,6 +68,34 @@ static const char *constant(exporter *e, const wn_node *node, const char *what, 
                             data);
 }
 
+/* The input of a product of bytes, rounded as the gate's own kernels round it (src/runtime/narrow.c):
+ * (x - zero) / step to one of 0 to 127. ONNX holds it to 255; Min holds it to 127. */
+static const char *narrow(exporter *e, const wn_node *node, const char *x)
+{
+    if (!node->scale)
+        return x;
+    wn_onnx *onnx = e->onnx;
+    const float inverse = node->high > node->low ? 127 / (node->high - node->low) : 1;
+    const float zero = rintf(-node->low * inverse);
+#define PART(what) wn_onnx_name(onnx, "%s.input.%s", node->name, what)
+    const char *most = wn_onnx_float(onnx, PART("most"), (127 - zero) / inverse);
+    const char *step = wn_onnx_float(onnx, PART("scale"), 1 / inverse);
+    const char *zeros = wn_onnx_byte(onnx, PART("zero"), (uint8_t)zero);
+    const char *held = wn_onnx_node(onnx, "Min", PART("held"), x, most, NULL);
+    const char *bytes = wn_onnx_node(onnx, "QuantizeLinear", PART("bytes"), held, step, zeros, NULL);
+    return wn_onnx_node(onnx, "DequantizeLinear", PART("rounded"), bytes, step, zeros, NULL);
+#undef PART
+}
+
+/* The gate's own bytes. A row of zeros has the scale 0, which is none to ONNX. */
+static void gate_bytes(const wn_node *node, size_t inner, int8_t *small, float *scale)
+{
+    for (size_t c = 0; c < (size_t)node->channels; c++) {
+        wn_row_bytes(node->weight + c * inner, inner, node->scale[c], small + c * inner);
+        scale[c] = node->scale[c] > 0 ? node->scale[c] : 1;
+    }
+}
+
 /* A node's weights as they are, or as 8 bits that the graph turns back into floats. */
 static const char *weights(exporter *e, const wn_node *node, int rank, const int64_t *shape)
 {
@@ -76,7 +105,10 @@ static const char *weights(exporter *e, const wn_node *node, int rank, const int
     const size_t rows = (size_t)shape[0], inner = wn_node_weights(e->graph, node) / rows;
     int8_t *small = e->small + e->smalls;
     float *scale = e->scale + e->scales;
-    wn_quantise(node->weight, rows, inner, small, scale);
+    if (node->scale)
+        gate_bytes(node, inner, small, scale);
+    else
+        wn_quantise(node->weight, rows, inner, small, scale);
     e->smalls += rows * inner;
     e->scales += rows;
     const char *stored = wn_onnx_constant(onnx, wn_onnx_name(onnx, "%s.weight.int8", node->name),
@@ -95,7 +127,7 @@ static const char *convolve(exporter *e, const wn_node *node, const char *x)
     const int64_t shape[] = {layer->cout, layer->cin / groups, layer->kernel, layer->kernel};
     const char *weight = weights(e, node, 4, shape);
     const char *bias = constant(e, node, "bias", 1, (int64_t[]){layer->cout}, node->bias);
-    const char *out = wn_onnx_node(e->onnx, "Conv", node->name, x, weight, bias, NULL);
+    const char *out = wn_onnx_node(e->onnx, "Conv", node->name, narrow(e, node, x), weight, bias, NULL);
     wn_onnx_ints(e->onnx, "kernel_shape", 2, (int64_t[]){layer->kernel, layer->kernel});
     wn_onnx_ints(e->onnx, "strides", 2, (int64_t[]){layer->stride, layer->stride});
     wn_onnx_ints(e->onnx, "pads", 4, (int64_t[]){before, before, after, after});
@@ -112,7 +144,7 @@ static const char *dense(exporter *e, const wn_node *node, const char *x)
     const int64_t shape[] = {node->channels, e->graph->node[node->input[0]].channels};
     const char *weight = weights(e, node, 2, shape);
     const char *bias = node->bias ? constant(e, node, "bias", 1, shape, node->bias) : NULL;
-    wn_onnx_node(e->onnx, "Gemm", node->name, x, weight, bias, NULL);
+    wn_onnx_node(e->onnx, "Gemm", node->name, narrow(e, node, x), weight, bias, NULL);
     wn_onnx_int(e->onnx, "transB", 1);
     return node->name;
 }

@@ -381,6 +381,14 @@ static bool read_input(const wn_onnx_model *model, wn_preprocess *input)
     return true;
 }
 
+static winnow_status refuse_quantized(const chain *c)
+{
+    for (size_t i = 0; i < c->model.graph->n_node; i++)
+        if (wn_onnx_is(c->model.graph->node[i], "QuantizeLinear"))
+            return refuse(c, c->model.graph->node[i], "rounds to bytes; quantized models cannot be imported");
+    return WINNOW_OK;
+}
+
 winnow_status wn_onnx_parse(const void *bytes, size_t size, wn_weights *weights, winnow_error *error)
 {
     chain *c = wn_arena_alloc(&weights->memory, sizeof *c);
@@ -389,6 +397,8 @@ winnow_status wn_onnx_parse(const void *bytes, size_t size, wn_weights *weights,
     weights->format = "ONNX";
     c->weights = weights;
     winnow_status status = wn_onnx_model_read(bytes, size, &weights->memory, &c->model, error);
+    if (!status)
+        status = refuse_quantized(c);
     if (!status)
         status = follow(c);
     if (status)

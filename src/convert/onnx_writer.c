@@ -25,6 +25,7 @@ typedef struct constant {
         int64_t whole[FEW];
         double real;
         float single;
+        uint8_t byte;
     } copy;
 } constant;
 
@@ -212,6 +213,12 @@ const char *wn_onnx_constant(wn_onnx *onnx, const char *name, Onnx__TensorProto_
 const char *wn_onnx_float(wn_onnx *onnx, const char *name, float value)
 {
     add_constant(onnx, name, ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, 0, NULL, NULL)->copy.single = value;
+    return name;
+}
+
+const char *wn_onnx_byte(wn_onnx *onnx, const char *name, uint8_t value)
+{
+    add_constant(onnx, name, ONNX__TENSOR_PROTO__DATA_TYPE__UINT8, 0, NULL, NULL)->copy.byte = value;
     return name;
 }
 

@@ -32,6 +32,7 @@ const char *wn_onnx_constant(wn_onnx *onnx, const char *name, Onnx__TensorProto_
 
 /* A constant of one element (rank 0), or a vector of at most 8 whole numbers; copied. Return `name`. */
 const char *wn_onnx_float(wn_onnx *onnx, const char *name, float value);
+const char *wn_onnx_byte(wn_onnx *onnx, const char *name, uint8_t value);
 const char *wn_onnx_double(wn_onnx *onnx, const char *name, double value);
 const char *wn_onnx_whole(wn_onnx *onnx, const char *name, int count, const int64_t *value);
 
