@@ -4,7 +4,7 @@
 
 The main job from end to end on drawn pictures: train, eval, check, info, the example program; then everything that can be wrong with
 what it is given: each gives one clear line, the right exit status, and costs no data."""
-import json, os, shutil, struct, subprocess, sys, tempfile
+import json, os, random, shutil, struct, subprocess, sys, tempfile
 
 winnow, example = (os.path.abspath(path) for path in sys.argv[1:3])
 work = tempfile.mkdtemp(prefix="winnow-job-")
@@ -115,6 +115,69 @@ def quantize():
     if answer["auroc"] < answer["auroc_before"]:
         refused("AUROC falls|nothing was written", *start, "--max-drop", "0", "-o", "x.safetensors")
     check(not os.path.exists("x.safetensors"), "a refused gate was written")
+
+
+def int8_gate():
+    """What the other commands make of a gate that computes in bytes (tests/test_teach.py, test_export.py, python/tests and web/gate/test have
+    the rest)."""
+    photo = photos_below("p/test/normal")[0]
+    result = run("check", "small.safetensors", photo)
+    check(result.returncode in (0, 1) and photo in result.stdout, result)
+    metadata = json.loads(run("info", "small.safetensors", "--json").stdout)["metadata"]
+    check(metadata["winnow.precision"] == "int8" and "quantize gate.safetensors" in metadata["winnow.quantized"], metadata)
+    result = run("calibrate", "small.safetensors", "--normal", "p/test/normal", "-o", "camera.safetensors")
+    check(result.returncode == 0, result.stderr)
+    check(json.loads(run("info", "camera.safetensors", "--json").stdout)["metadata"]["winnow.precision"] == "int8", "precision was lost")
+    refused("quantize|the one that it was made of", "train", "--normal", "p/train/normal", "--backbone", "small.safetensors", "-o", "x.safetensors")
+    refused("winnow's own", "import", "small.safetensors", "-o", "x.safetensors")
+    for form in ("coreml", "mlpackage", "c"):
+        refused("computes in bytes|quantized from", "export", "small.safetensors", "--to", form, "-o", "x." + form)
+    refused("computes in bytes", "export", "small.safetensors", "--to", "onnx", "--precision", "fp32", "-o", "x.onnx")
+
+
+def int8_hostile():
+    """Each number that an int8 gate's sums depend on, out of range; then bytes changed at random."""
+    gate = open("small.safetensors", "rb").read()
+    photo = photos_below("p/test/normal")[0]
+    length = struct.unpack("<Q", gate[:8])[0]
+    header, start = json.loads(gate[8:8 + length]), 8 + length
+    weight, scale = "features.2.conv.0.0.weight", "features.2.conv.0.0.scale"
+
+    def changed(words, name=None, at=0, data=b"", **other):
+        new = json.loads(json.dumps(header))
+        body = bytearray(gate[start:])
+        if data:
+            begin = header[name]["data_offsets"][0] + at
+            body[begin:begin + len(data)] = data
+        if other.get("metadata"):
+            new["__metadata__"].update(other.pop("metadata"))
+        new.get(name, {}).update(other)
+        text = json.dumps(new).encode()
+        open("hostile.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + bytes(body))
+        refused("hostile.safetensors|" + words, "check", "hostile.safetensors", photo)
+
+    columns = header[weight]["shape"][1]
+    changed("row 0 are too large", weight, data=b"\x7f" * columns)
+    changed("row 1 are too large", weight, columns, b"\x80")
+    for value in (-1.0, 1e-40, 1e37, float("inf"), float("nan")):
+        changed("scale", scale, 4, struct.pack("<f", value))
+    changed("shape", weight, dtype="F32")
+    changed(weight, weight, dtype="U8")
+    changed(weight, weight, shape=header[weight]["shape"][::-1])
+    changed(scale, scale, shape=[1, header[scale]["shape"][0]], dtype="I32")
+    rows = header["gate.ranges"]["shape"][0]
+    changed("gate.ranges", "gate.ranges", shape=[2, rows])
+    for low, high in ((1, 2), (-2, -1), (float("nan"), 1), (0, 1e7), (-1e-7, 0), (0, float("inf"))):
+        changed("gate.ranges", "gate.ranges", 8 * 3, struct.pack("<2f", low, high))
+    changed("int4", metadata={"winnow.precision": "int4"})
+    chance = random.Random(5)
+    for _ in range(100):
+        data = bytearray(gate)
+        for _ in range(chance.choice((1, 3, 30))):
+            data[chance.randrange(start if chance.random() < 0.5 else len(data))] = chance.randrange(256)
+        open("hostile.safetensors", "wb").write(data)
+        result = run("check", "hostile.safetensors", photo)
+        check(result.returncode in (0, 1, 2) and (result.returncode != 2 or result.stderr.count("error:") == 1), result)
 
 
 def photos_below(folder):
@@ -249,7 +312,7 @@ def full_disk():
 
 
 try:
-    for step in (draw, main_job, bench, quantize, judging, bad_photos, bad_gates, full_disk):
+    for step in (draw, main_job, bench, quantize, int8_gate, int8_hostile, judging, bad_photos, bad_gates, full_disk):
         step()
     print(f"{checks} checks")
 finally:

@@ -55,6 +55,12 @@ def learning():
     check("learned: taught" in info("new.safetensors").values() and "winnow learn" in info("new.safetensors")["winnow.learned"], "provenance")
     check("new abnormals let through" in done("learn", "gate.safetensors", "--abnormal", "taught", "-o", "text.safetensors"), "text")
 
+    # A gate that computes in bytes learns as well, and stays one.
+    done("quantize", "gate.safetensors", "--calibrate", "p/test/normal", "--max-drop", "0.2", "-o", "small.safetensors")
+    answer = json.loads(done("learn", "small.safetensors", "--abnormal", "taught", "-o", "small_new.safetensors", "--json"))
+    check(answer["new_abnormals"] == 20 and info("small_new.safetensors")["winnow.precision"] == "int8", answer)
+    check(accepted("small_new.safetensors", "abnormal", "rest") <= accepted("small.safetensors", "abnormal", "rest"), "bytes learned nothing")
+
     # The same photos again change nothing; told as normal, they are.
     answer = json.loads(done("learn", "new.safetensors", "--abnormal", "taught", "-o", "again.safetensors", "--json"))
     check(answer["replaced"] == 20 and answer["abnormals"] == json.loads(done("learn", "new.safetensors", "--normal", "p/test/normal", "-o",

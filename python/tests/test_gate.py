@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import json
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -119,6 +120,17 @@ def test_bytes_and_pickles_are_gates_too(job):
     rgb = pixels(job, 20)[0]
     assert winnow.Gate(job.path.read_bytes())(rgb) == job.gate(rgb)
     assert pickle.loads(pickle.dumps(job.gate))(rgb) == job.gate(rgb)
+
+
+def test_a_gate_that_computes_in_bytes(job, tmp_path):
+    small = tmp_path / "small.safetensors"
+    job.run("quantize", job.path, "--calibrate", job.folder / "p/test/normal", "--abnormal", job.folder / "p/test/other", "--max-drop", "0.2", "-o",
+            small)
+    gate = winnow.Gate(small)
+    said = json.loads(job.run("check", small, "--json", job.photos[0], allowed=(0, 1)))
+    verdict = gate(job.photos[0])
+    assert verdict.similarity == pytest.approx(said["similarity"], abs=1e-4)
+    assert gate.metadata("winnow.precision") == "int8"
 
 
 def test_a_missing_and_a_broken_file(job, tmp_path):

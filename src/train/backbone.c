@@ -105,6 +105,11 @@ static winnow_status guess_network(const wn_safetensors *file, int input, int em
 static winnow_status load(const wn_safetensors *file, int input, int embedding, uint64_t seed,
                           wn_backbone *backbone, winnow_error *error)
 {
+    const char *precision = wn_safetensors_metadata(file, "winnow.precision");
+    if (precision && !strcmp(precision, "int8"))
+        return wn_fail(
+            error, WINNOW_ERROR_UNSUPPORTED, -1,
+            "a gate of `winnow quantize` cannot be trained from: give the one that it was made of");
     winnow_status status =
         (is_ours(file) ? read_network : guess_network)(file, input, embedding, &backbone->network, error);
     if (!status)
