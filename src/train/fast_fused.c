@@ -59,16 +59,15 @@ void wn_fused_prepare(const wn_pass *pass, int l)
             f->centre[i] += data[network->layer[from].beta + i];
 }
 
-/* x about its mean of pixels [first, first + rows), and its sums. */
-static void centre_x(const wn_pass *pass, int l, size_t first, int rows, float *to, float *sums)
+/* to (rows, n) = x about its mean, and its sums. */
+static void centre_rows(int rows, int n, const float *restrict x, const float *restrict centre,
+                        float *restrict to, float *restrict sums)
 {
-    const wn_fast *f = pass->fast;
-    const int n = pass->model->network.layer[l].cin;
-    const float *x = f->y[l - 1] + first * n;
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < n; i++) {
-            to[r * n + i] = x[r * n + i] - f->centre[i];
-            sums[i] += to[r * n + i];
+            const float value = x[r * n + i] - centre[i];
+            to[r * n + i] = value;
+            sums[i] += value;
         }
 }
 
@@ -85,7 +84,7 @@ void wn_fused_block(const wn_pass *pass, const wn_worker *worker, const float *d
     const int cin = layer->cin, cout = layer->cout;
     const wn_fused size = wn_fused_sizes(layer);
     float *x = (float *)dy + size.x;
-    centre_x(pass, l, first, rows, x, worker->shares + size.sums);
+    centre_rows(rows, cin, f->y[l - 1] + first * cin, f->centre, x, worker->shares + size.sums);
     const wn_outer dweight = {rows, cout, cin, dy, x, cout, cin, cin, worker->shares};
     f->kernels.outer(&dweight);
     const wn_outer gram = {rows, cin, cin, x, x, cin, cin, cin, worker->shares + size.gram};
