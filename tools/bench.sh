@@ -4,7 +4,8 @@
 # Winnow beside the peers: every round runs each once, in its own process, and the median of the rounds counts, so that
 # a machine that is slower for a while is slower for all. The peers are looked for in $WINNOW_PEERS (default:
 # ../shared/peers): a folder with run.sh, which prints "NAME MODE THREADS BATCH MEDIAN_MS ..." for `run.sh PEER`. Without
-# them winnow is timed alone. Prints a table for docs/performance.md.
+# them winnow is timed alone. Then the runtimes that pip brings, where bench/peers.py's instructions have put them into
+# BUILD/peers. Prints tables for docs/performance.md.
 set -eu
 cd "$(dirname "$0")/.."
 build=$1 rounds=${2:-5}
@@ -53,3 +54,14 @@ sort -k1,1 -k2,2 -k4,4n "$work/times" | awk '
             printf "| %s | %s | %.3f | %.0f | %.2f |\n", part[1], part[2], m, 1000 * batch[order[i]] / m, ours[part[1]] / m
         }
     }'
+
+if [ ! -x "$build/peers/bin/python" ]; then
+    echo "bench/peers.py says how to time the runtimes that pip brings as well" >&2
+    exit
+fi
+echo "a network for them" >&2
+"$build/winnow" synth "$work/pictures" --count 40 --size 128 >/dev/null 2>&1
+"$build/winnow" train --backbone none --normal "$work/pictures/train/normal" --abnormal "$work/pictures/train/other" --epochs 8 \
+    --augment none --false-reject 20% --log none --report none --checkpoint none -o "$work/gate.safetensors" >/dev/null 2>&1
+echo
+"$build/peers/bin/python" bench/peers.py "$build" "$work/gate.safetensors" "$rounds"
