@@ -79,12 +79,23 @@ typedef struct cutter {
     size_t used;
 } cutter;
 
-enum { SLACK = 64 }; /* bytes that kernels may read, and not use, behind an array */
+/* Bytes that kernels may read, and not use, behind an array; and, where AddressSanitizer looks on, bytes that
+ * nobody may touch, as it would take the arrays of a block for one. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+enum { SLACK = 64, FENCE = 64 };
+#else
+#define ASAN_POISON_MEMORY_REGION(start, size) ((void)(start))
+enum { SLACK = 64, FENCE = 0 };
+#endif
 
 static void *cut(cutter *c, size_t count, size_t size)
 {
     void *at = c->start ? c->start + c->used : NULL;
     c->used += (count * size + SLACK + 63) / 64 * 64;
+    if (at)
+        ASAN_POISON_MEMORY_REGION(c->start + c->used, FENCE);
+    c->used += FENCE;
     return at;
 }
 
