@@ -218,10 +218,12 @@ int command_check(int argc, char **argv)
         return exit_status;
     winnow_error error = {WINNOW_ERROR_MEMORY, -1, "out of memory"};
     winnow_gate *gate = NULL;
+    const int threads = given.threads ? given.threads : wn_cpu_count();
+    ahead *first = threads > 1 && operands[1] ? ahead_start(operands[0], operands[1]) : NULL;
     todo *t = calloc(1, sizeof *t);
     winnow_status status = t ? winnow_gate_open(operands[0], &gate, &error) : WINNOW_ERROR_MEMORY;
     if (!status)
-        status = judge_create(gate, given.threads ? given.threads : wn_cpu_count(), &t->judge, &error);
+        status = judge_create(gate, threads, first, &t->judge, &error);
     if (!status && given.explain)
         status = winnow_session_create(gate, &t->explainer, &error);
     if (t)
@@ -239,6 +241,7 @@ int command_check(int argc, char **argv)
         winnow_session_free(t->explainer);
     }
     free(t);
+    ahead_free(first);
     winnow_gate_free(gate);
     return exit_status;
 }

@@ -303,7 +303,7 @@ static winnow_status evaluate(evaluation *e, winnow_error *error)
         (status = wn_dataset_check_disjoint(e->side[1].set, "normal", e->side[0].set, "abnormal", error)))
         return status;
     judge *j = NULL;
-    status = judge_create(e->gate, given.threads ? given.threads : wn_cpu_count(), &j, error);
+    status = judge_create(e->gate, given.threads ? given.threads : wn_cpu_count(), NULL, &j, error);
     long total = 0;
     for (int label = 0; label < 2; label++)
         total += e->side[label].set ? (long)e->side[label].set->count : 0;

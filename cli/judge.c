@@ -10,16 +10,19 @@
 struct judge {
     wn_pool *pool;
     winnow_session **session; /* one a thread */
+    ahead *first;             /* or NULL */
     int threads, target;
     size_t embedding_size;
 };
 
-winnow_status judge_create(const winnow_gate *gate, int threads, judge **out, winnow_error *error)
+winnow_status judge_create(const winnow_gate *gate, int threads, ahead *first, judge **out,
+                           winnow_error *error)
 {
     judge *j = calloc(1, sizeof *j);
     if (!j)
         return wn_fail_memory(error);
     j->threads = threads;
+    j->first = first;
     j->target = winnow_gate_input_size(gate);
     j->embedding_size = (size_t)winnow_gate_embedding_size(gate);
     j->pool = wn_pool_create(threads);
@@ -58,8 +61,11 @@ static void judge_one(void *context, int index, int worker)
     judged *out = &w->out[index];
     codec_picture picture;
     winnow_error error;
+    winnow_status status = WINNOW_OK;
+    const int target = w->judge->target;
     *out = (judged){0};
-    winnow_status status = codec_decode_file(w->path[index], w->judge->target, &picture, &error);
+    if (index || !ahead_take(w->judge->first, w->path[index], target, &picture))
+        status = codec_decode_file(w->path[index], target, &picture, &error);
     if (!status) {
         const winnow_image image = {.plane = {picture.rgb},
                                     .stride = {(ptrdiff_t)picture.width * 3},

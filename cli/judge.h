@@ -5,6 +5,7 @@
 #define CLI_JUDGE_H
 
 #include "../src/train/pool.h"
+#include "ahead.h"
 #include "winnow.h"
 
 #include <stdbool.h>
@@ -19,7 +20,9 @@ typedef struct judged {
     char message[512]; /* why it failed */
 } judged;
 
-winnow_status judge_create(const winnow_gate *gate, int threads, judge **out, winnow_error *error);
+/* first: the photo that will be judged first, being decoded already; or NULL. Borrowed. */
+winnow_status judge_create(const winnow_gate *gate, int threads, ahead *first, judge **out,
+                           winnow_error *error);
 void judge_free(judge *judge);
 
 /* Judges path[count]; out[count]. embedding: (count, winnow_gate_embedding_size) to fill too, or NULL. */
