@@ -14,7 +14,7 @@ let package = Package(
             path: "src/runtime",
             exclude: [
                 "meson.build", "kernels/meson.build", "kernels/avx2.c", "kernels/avx512.c", "kernels/avx512vnni.c",
-                "kernels/dotprod.c",
+                "kernels/avx512bf16.c", "kernels/dotprod.c", "kernels/neonbf16.c",
             ],
             publicHeadersPath: "module",
             cSettings: [

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # usage: test_aarch64.sh
-# The runtime for 64-bit ARM: cross-compiled without warnings; its kernels (NEON, and dot products of bytes),
+# The runtime for 64-bit ARM: cross-compiled without warnings; its kernels (NEON, dot products of bytes, products of bf16),
 # plans, preprocessing and scorers tested under qemu. `make test-long` brings the compiler, qemu and ARM's
 # cmocka; skipped without.
 set -eu
@@ -21,6 +21,7 @@ for file in src/runtime/*.c src/runtime/kernels/kernels.c; do
 done
 $cc $flags -O3 -ffp-contract=fast -c src/runtime/kernels/baseline.c -o "$work/baseline.o"
 $cc $flags -O3 -ffp-contract=fast -march=armv8.2-a+dotprod -c src/runtime/kernels/dotprod.c -o "$work/dotprod.o"
+$cc $flags -O3 -ffp-contract=fast -march=armv8.2-a+dotprod+bf16 -c src/runtime/kernels/neonbf16.c -o "$work/neonbf16.o"
 for test in kernels plan preprocess scorer; do
     $cc $flags "tests/test_$test.c" "$work"/*.o -o "$work/test_$test" -lcmocka -lm
     qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib:/usr/lib/aarch64-linux-gnu "$work/test_$test"

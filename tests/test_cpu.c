@@ -19,7 +19,7 @@ static void limits_lower_but_never_raise(void **state)
     wn_cpu_limit(WN_CPU_AVX2);
     assert_true(wn_cpu_level() == WN_CPU_AVX2 || wn_cpu_level() == WN_CPU_BASELINE);
     assert_true(wn_cpu_level() <= detected);
-    wn_cpu_limit(WN_CPU_NEON_DOTPROD);
+    wn_cpu_limit(WN_CPU_NEON_BF16);
     assert_int_equal(wn_cpu_level(), detected);
 }
 
@@ -41,6 +41,7 @@ static void every_level_has_a_name(void **state)
     assert_string_equal(wn_cpu_name(WN_CPU_BASELINE), "baseline");
     assert_string_equal(wn_cpu_name(WN_CPU_AVX512VNNI), "avx512vnni");
     assert_string_equal(wn_cpu_name(WN_CPU_NEON_DOTPROD), "dotprod");
+    assert_string_equal(wn_cpu_name(WN_CPU_NEON_BF16), "neonbf16");
     assert_string_equal(wn_cpu_name((wn_cpu)99), "unknown");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Every kernel of every instruction set of this machine against plain loops in float64, on random input and
  * at awkward sizes. Outputs lie between guards that must survive. (bench/bench_kernels.c takes the times.) */
+#include "runtime/half.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/plan.h"
 #include "runtime/random.h"
@@ -233,7 +234,102 @@ static void check_bytes(const wn_kernels *kernels)
     check_quantise(kernels);
 }
 
+/* ---- products of bf16 numbers ---- */
+
+/* Random bf16 numbers in [-1, 1]. */
+static uint16_t *half_inputs(size_t count)
+{
+    uint16_t *halves = byte_buffer(count * sizeof *halves);
+    for (size_t i = 0; i < count; i++)
+        halves[i] = wn_bf16_from_float((float)wn_random_range(&generator, -1, 1));
+    return halves;
+}
+
+static double plain_gemm16(const wn_gemm *g, int together, int pixel, int channel)
+{
+    double sum = 0;
+    for (int k = 0; k < g->k; k++)
+        sum += (double)wn_bf16_to_float(g->a16[k / 16 * g->a_block + (size_t)pixel * 16 + k % 16]) *
+               wn_bf16_to_float(g->b16[(size_t)(channel / 16) * g->k * 16 +
+                                       (k / together * 16 + channel % 16) * together + k % together]);
+    sum = g->scale[channel] * sum + g->bias[channel];
+    return g->relu6 ? clamp6(sum) : sum;
+}
+
+static void check_gemm16(const wn_kernels *kernels, int m, int n, int k)
+{
+    const size_t in_block = (size_t)(m + 3) * 16, out_block = (size_t)m * 16;
+    const size_t out_size = rounded(n) / 16 * out_block;
+    uint16_t *a = half_inputs(rounded(k) / 16 * in_block), *b = half_inputs((size_t)rounded(n) * k);
+    float *scale = buffer(rounded(n)), *bias = buffer(rounded(n)), *c = buffer(out_size);
+    const wn_gemm g = {.a16 = a,
+                       .a_block = in_block,
+                       .b16 = b,
+                       .scale = scale,
+                       .bias = bias,
+                       .c = c,
+                       .c_block = out_block,
+                       .m = m,
+                       .n = n,
+                       .k = k,
+                       .relu6 = (m + n) % 2};
+    kernels->gemm16(&g);
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++)
+            check_close(c[j / 16 * out_block + i * 16 + j % 16], plain_gemm16(&g, kernels->together, i, j),
+                        k);
+    check_guards(c, out_size);
+    free(a), free(b);
+    release(scale), release(bias), release(c);
+}
+
+static void check_narrow(const wn_kernels *kernels)
+{
+    enum { COUNT = 16 * 37 };
+    float *in = buffer(COUNT);
+    uint16_t out[COUNT + 1];
+    out[COUNT] = 12345;
+    in[0] = 1 + 0x1p-8f, in[1] = 1 + 0x3p-8f, in[2] = -1 - 0x1p-8f; /* ties go to even */
+    in[3] = 0, in[4] = 6, in[5] = 1 + 0x1p-8f + 0x1p-20f, in[6] = 3e38f;
+    kernels->narrow(in, out, COUNT);
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(out[i], wn_bf16_from_float(in[i]));
+    assert_true(wn_bf16_to_float(out[0]) == 1 && wn_bf16_to_float(out[1]) == 1 + 0x1p-6f);
+    assert_int_equal(out[COUNT], 12345);
+    release(in);
+}
+
+static void check_bf16(const wn_kernels *kernels)
+{
+    const int pixels[] = {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 16, 25}, channels[] = {8, 16, 24, 32, 40, 48, 72};
+    const int inner[] = {8, 16, 24, 40, 136, 960};
+    if (!kernels->gemm16) {
+        assert_true(!kernels->narrow && !kernels->together && !kernels->depthwise16[0][0]);
+        return;
+    }
+    for (size_t m = 0; m < LENGTH(pixels); m++)
+        for (size_t n = 0; n < LENGTH(channels); n++)
+            for (size_t k = 0; k < LENGTH(inner); k++)
+                check_gemm16(kernels, pixels[m], channels[n], inner[k]);
+    check_narrow(kernels);
+}
+
 /* ---- depthwise ---- */
+
+/* Rounded to bf16 as `plain`, floats of the same input, are. */
+static void check_depthwise16(const wn_kernels *kernels, int kernel, int stride, wn_depthwise d,
+                              const float *plain)
+{
+    const size_t size = (size_t)d.rows * d.m * 16;
+    uint16_t *out = byte_buffer((size + 1) * sizeof *out);
+    out[size] = 12345;
+    d.out = out;
+    kernels->depthwise16[kernel == 5][stride == 2](&d);
+    for (size_t i = 0; i < size; i++)
+        assert_int_equal(out[i], wn_bf16_from_float(plain[i]));
+    assert_int_equal(out[size], 12345);
+    free(out);
+}
 
 static void check_depthwise(const wn_kernels *kernels, int kernel, int stride, int rows, int m)
 {
@@ -244,8 +340,8 @@ static void check_depthwise(const wn_kernels *kernels, int kernel, int stride, i
     const float *row[64];
     for (int y = 0; y < in_rows; y++)
         row[y] = in + (size_t)(in_rows - 1 - y) * in_width * 16; /* any order, as in a ring */
-    kernels->depthwise[kernel == 5][stride == 2](
-        &(wn_depthwise){.in = row, .weight = weight, .bias = bias, .out = out, .rows = rows, .m = m});
+    const wn_depthwise d = {.in = row, .weight = weight, .bias = bias, .out = out, .rows = rows, .m = m};
+    kernels->depthwise[kernel == 5][stride == 2](&d);
     for (int y = 0; y < rows; y++)
         for (int x = 0; x < m; x++)
             for (int c = 0; c < 16; c++) {
@@ -256,6 +352,8 @@ static void check_depthwise(const wn_kernels *kernels, int kernel, int stride, i
                 check_close(out[((size_t)y * m + x) * 16 + c], clamp6(sum), kernel * kernel);
             }
     check_guards(out, out_size);
+    if (kernels->depthwise16[0][0])
+        check_depthwise16(kernels, kernel, stride, d, out);
     release(in), release(weight), release(bias), release(out);
 }
 
@@ -308,6 +406,7 @@ static void check_set(const wn_kernels *kernels)
     wn_random_seed(&generator, 5, 0);
     check_gemms(kernels);
     check_bytes(kernels);
+    check_bf16(kernels);
     check_depthwises(kernels);
     for (int m = 1; m <= 40; m++) {
         check_stem(kernels, m);
@@ -355,10 +454,22 @@ static void avx512vnni(void **state)
     check_level(WN_CPU_AVX512VNNI);
 }
 
+static void avx512bf16(void **state)
+{
+    (void)state;
+    check_level(WN_CPU_AVX512BF16);
+}
+
 static void dotprod(void **state)
 {
     (void)state;
     check_level(WN_CPU_NEON_DOTPROD);
+}
+
+static void neonbf16(void **state)
+{
+    (void)state;
+    check_level(WN_CPU_NEON_BF16);
 }
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -378,7 +489,9 @@ int main(void)
         cmocka_unit_test(avx2),
         cmocka_unit_test(avx512),
         cmocka_unit_test(avx512vnni),
+        cmocka_unit_test(avx512bf16),
         cmocka_unit_test(dotprod),
+        cmocka_unit_test(neonbf16),
 #if defined(__x86_64__) || defined(__i386__) /* elsewhere wide.c's own arithmetic may be fused */
         cmocka_unit_test(sixteen_wide),
 #endif

@@ -12,9 +12,9 @@
 #include <sys/auxv.h>
 #endif
 
-static const char *const names[] = {"baseline", "avx2", "avx512", "avx512vnni", "avx512bf16", "dotprod"};
+static const char *const names[] = {"baseline", "avx2", "avx512", "avx512vnni", "avx512bf16", "dotprod", "neonbf16"};
 
-static atomic_int limit = WN_CPU_NEON_DOTPROD;
+static atomic_int limit = WN_CPU_NEON_BF16;
 
 wn_cpu wn_cpu_detected(void)
 {
@@ -29,8 +29,10 @@ wn_cpu wn_cpu_detected(void)
         return WN_CPU_AVX512;
     return __builtin_cpu_supports("avx512bf16") ? WN_CPU_AVX512BF16 : WN_CPU_AVX512VNNI;
 #elif defined(__aarch64__) && defined(__linux__)
-    const unsigned long asimddp = 1ul << 20; /* HWCAP_ASIMDDP */
-    return getauxval(AT_HWCAP) & asimddp ? WN_CPU_NEON_DOTPROD : WN_CPU_BASELINE;
+    const unsigned long asimddp = 1ul << 20, bf16 = 1ul << 14; /* HWCAP_ASIMDDP, HWCAP2_BF16 */
+    if (!(getauxval(AT_HWCAP) & asimddp))
+        return WN_CPU_BASELINE;
+    return getauxval(AT_HWCAP2) & bf16 ? WN_CPU_NEON_BF16 : WN_CPU_NEON_DOTPROD;
 #elif defined(__ARM_FEATURE_DOTPROD)
     return WN_CPU_NEON_DOTPROD; /* the compiler may already assume it: Apple's processors */
 #else
@@ -38,12 +40,12 @@ wn_cpu wn_cpu_detected(void)
 #endif
 }
 
-/* The x86 levels are a chain; ARM has the two ends of the enumeration alone. */
+/* The levels of x86 are a chain; those of ARM, from WN_CPU_NEON_DOTPROD on, another. */
 static wn_cpu lower(wn_cpu level, wn_cpu highest)
 {
     if (level <= highest)
         return level;
-    return level == WN_CPU_NEON_DOTPROD ? WN_CPU_BASELINE : highest;
+    return level >= WN_CPU_NEON_DOTPROD && highest < WN_CPU_NEON_DOTPROD ? WN_CPU_BASELINE : highest;
 }
 
 wn_cpu wn_cpu_level(void)

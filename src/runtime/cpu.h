@@ -10,11 +10,12 @@ typedef enum wn_cpu {
     WN_CPU_AVX512,     /* F, BW, DQ, VL */
     WN_CPU_AVX512VNNI, /* + VNNI */
     WN_CPU_AVX512BF16, /* + BF16 */
-    WN_CPU_NEON_DOTPROD
+    WN_CPU_NEON_DOTPROD,
+    WN_CPU_NEON_BF16 /* + dot products and matrix products of bf16 */
 } wn_cpu;
 
 /* The best level of this machine, lowered by wn_cpu_limit or by the environment variable WINNOW_CPU
- * (baseline, avx2, avx512, avx512vnni, avx512bf16, dotprod); an unknown name is ignored. */
+ * (baseline, avx2, avx512, avx512vnni, avx512bf16, dotprod, neonbf16); an unknown name is ignored. */
 wn_cpu wn_cpu_level(void);
 wn_cpu wn_cpu_detected(void);
 void wn_cpu_limit(wn_cpu highest);

@@ -44,12 +44,7 @@ static float load_float(wn_dtype dtype, const char *at)
     }
     uint16_t bits;
     memcpy(&bits, at, sizeof bits);
-    if (dtype == WN_F16)
-        return wn_half_to_float(bits);
-    const uint32_t wide = (uint32_t)bits << 16;
-    float value;
-    memcpy(&value, &wide, sizeof value);
-    return value;
+    return dtype == WN_F16 ? wn_half_to_float(bits) : wn_bf16_to_float(bits);
 }
 
 /* Index of the first number that is NaN or infinite, or count. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * IEEE half precision in integer arithmetic, for compilers and processors without it. */
+ * Numbers of 16 bits, IEEE half precision and bf16, in integer arithmetic, for compilers and processors
+ * without them. */
 #ifndef WN_HALF_H
 #define WN_HALF_H
 
@@ -41,6 +42,23 @@ static inline uint16_t wn_half_from_float(float value)
     }
     magnitude += 0xfff + (magnitude >> 13 & 1);
     return (uint16_t)(sign | (magnitude - 0x38000000) >> 13);
+}
+
+/* The upper half of a float. */
+static inline float wn_bf16_to_float(uint16_t half)
+{
+    const uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Rounds a number to nearest, ties to even; too large becomes infinity. Not for NaN. */
+static inline uint16_t wn_bf16_from_float(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 #endif

@@ -72,7 +72,7 @@ wn_row_kernels wn_row_kernels_best(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
     const wn_cpu level = wn_cpu_level();
-    if (level >= WN_CPU_AVX2 && level != WN_CPU_NEON_DOTPROD)
+    if (level >= WN_CPU_AVX2 && level < WN_CPU_NEON_DOTPROD)
         return (wn_row_kernels){horizontal_avx2, vertical_avx2};
 #endif
     return (wn_row_kernels){horizontal_baseline, vertical_baseline};

@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * NEON with dot products of bytes: compiled with -march=armv8.2-a+dotprod. */
-#include <arm_neon.h>
+#include "dotprod.h"
 
-#define WIDTH            4
-#define COLUMNS          16 /* 6x16 in 24 of 32 registers */
-#define TILE_ROWS        6
-#define DEPTHWISE_PIXELS 4
-#define MINIMUM          vminq_f32
-#define MAXIMUM          vmaxq_f32
-#define LEVEL            WN_CPU_NEON_DOTPROD
-#define FILL             wn_kernels_dotprod
-
-/* Activations of 7 bits are signed bytes too. */
-#define DOT(sum, x, w) ((ivec)vdotq_s32((int32x4_t)(sum), (int8x16_t)(x), (int8x16_t)(w)))
-#include "neon.h"
+#define LEVEL WN_CPU_NEON_DOTPROD
+#define FILL  wn_kernels_dotprod
 
 #include "fp32.h"

@@ -6,6 +6,7 @@
  *   DEPTHWISE_PIXELS  neighbouring pixels of a depthwise tile
  *   MINIMUM, MAXIMUM  of two registers: C has no operator for them that the compilers see through
  *   DOT or PAIRS and WIDEN; TO_BYTES and STORE16: see int8.h
+ *   TOGETHER and so on, where it has instructions for bf16: see bf16.h
  *   LEVEL, FILL       what it is called
  * and includes this file. Every loop over an array of vectors has constant bounds once its function is
  * inlined into the instance that names its tile, so that the arrays live in registers.
@@ -20,8 +21,9 @@
 #define UNROLL4    _Pragma("clang loop unroll_count(4)")
 #define ONE_BY_ONE _Pragma("clang loop unroll(disable)")
 #else
-#define UNROLL  _Pragma("GCC unroll 32")
-#define UNROLL4 _Pragma("GCC unroll 4") /* fully unrolled, SSE2 spills its sums */
+#define UNROLL     _Pragma("GCC unroll 32")
+#define UNROLL4    _Pragma("GCC unroll 4") /* fully unrolled, SSE2 spills its sums */
+#define ONE_BY_ONE _Pragma("GCC unroll 1")
 #endif
 
 /* A register whose value the compiler does not know: so that it neither reorders nor fuses what made it. */
@@ -255,6 +257,9 @@ static void gemm(const wn_gemm *g)
 }
 
 #include "int8.h"
+#ifdef TOGETHER
+#include "bf16.h"
+#endif
 
 /* ---- depthwise ---- */
 
@@ -263,10 +268,25 @@ enum { VECTORS = WN_BLOCK / WIDTH, PAIR = VECTORS < 2 ? 1 : 2 };
 #define DEPTHWISE_PAIR PAIR
 #endif
 
-/* `pixels` neighbours of one output row, DEPTHWISE_PAIR registers of channels each. An input value is loaded
- * once and meets every output that it belongs to. */
-INLINE void depthwise_tile(const int kernel, const int stride, const int pixels, const float *const *in,
-                           size_t from, const float *weight, const float *bias, float *out)
+/* To element `at` of an array of floats, or of bf16. */
+INLINE void put(const bool bf16, void *out, size_t at, vec x)
+{
+#ifdef TOGETHER
+    if (bf16) {
+        NARROW_TO((uint16_t *)out + at, x);
+        return;
+    }
+#else
+    (void)bf16;
+#endif
+    store((float *)out + at, x);
+}
+
+/* `pixels` neighbours of one output row, DEPTHWISE_PAIR registers of channels each, to element `at` of out.
+ * An input value is loaded once and meets every output that it belongs to. */
+INLINE void depthwise_tile(const int kernel, const int stride, const bool bf16, const int pixels,
+                           const float *const *in, size_t from, const float *weight, const float *bias,
+                           void *out, size_t at)
 {
     vec sum[DEPTHWISE_PIXELS][DEPTHWISE_PAIR];
     UNROLL
@@ -297,41 +317,45 @@ INLINE void depthwise_tile(const int kernel, const int stride, const int pixels,
     for (int p = 0; p < pixels; p++) {
         UNROLL
         for (int v = 0; v < DEPTHWISE_PAIR; v++)
-            store(out + p * WN_BLOCK + v * WIDTH, clamp6(sum[p][v]));
+            put(bf16, out, at + p * WN_BLOCK + v * WIDTH, clamp6(sum[p][v]));
     }
 }
 
-INLINE void depthwise(const int kernel, const int stride, const wn_depthwise *d)
+INLINE void depthwise(const int kernel, const int stride, const bool bf16, const wn_depthwise *d)
 {
     const size_t step = (size_t)stride * WN_BLOCK;
     for (int y = 0; y < d->rows; y++) {
         const float *const *in = d->in + y * stride;
-        float *out = d->out + (size_t)y * d->m * WN_BLOCK;
+        const size_t row = (size_t)y * d->m * WN_BLOCK;
         for (int lane = 0; lane < WN_BLOCK; lane += DEPTHWISE_PAIR * WIDTH) {
             const float *weight = d->weight + lane, *bias = d->bias + lane;
             int x = 0;
             for (; x + DEPTHWISE_PIXELS <= d->m; x += DEPTHWISE_PIXELS)
-                depthwise_tile(kernel, stride, DEPTHWISE_PIXELS, in, x * step + lane, weight, bias,
-                               out + x * WN_BLOCK + lane);
+                depthwise_tile(kernel, stride, bf16, DEPTHWISE_PIXELS, in, x * step + lane, weight, bias,
+                               d->out, row + x * WN_BLOCK + lane);
             for (; x + 2 <= d->m; x += 2)
-                depthwise_tile(kernel, stride, 2, in, x * step + lane, weight, bias,
-                               out + x * WN_BLOCK + lane);
+                depthwise_tile(kernel, stride, bf16, 2, in, x * step + lane, weight, bias, d->out,
+                               row + x * WN_BLOCK + lane);
             if (x < d->m)
-                depthwise_tile(kernel, stride, 1, in, x * step + lane, weight, bias,
-                               out + x * WN_BLOCK + lane);
+                depthwise_tile(kernel, stride, bf16, 1, in, x * step + lane, weight, bias, d->out,
+                               row + x * WN_BLOCK + lane);
         }
     }
 }
 
-#define DEPTHWISE(kernel, stride)                                                                            \
-    static void depthwise_##kernel##_##stride(const wn_depthwise *d)                                         \
+#define DEPTHWISE(name, kernel, stride, bf16)                                                                \
+    static void name##_##kernel##_##stride(const wn_depthwise *d)                                            \
     {                                                                                                        \
-        depthwise(kernel, stride, d);                                                                        \
+        depthwise(kernel, stride, bf16, d);                                                                  \
     }
-DEPTHWISE(3, 1)
-DEPTHWISE(3, 2)
-DEPTHWISE(5, 1)
-DEPTHWISE(5, 2)
+#define DEPTHWISES(name, bf16)                                                                               \
+    DEPTHWISE(name, 3, 1, bf16)                                                                              \
+    DEPTHWISE(name, 3, 2, bf16) DEPTHWISE(name, 5, 1, bf16) DEPTHWISE(name, 5, 2, bf16)
+
+DEPTHWISES(depthwise, false)
+#ifdef TOGETHER
+DEPTHWISES(depthwise16, true)
+#endif
 
 /* ---- stem ---- */
 
@@ -405,6 +429,12 @@ void FILL(wn_kernels *kernels)
         .gemm = gemm,
         .gemm8 = gemm8,
         .quantise = quantise,
+#ifdef TOGETHER
+        .together = TOGETHER,
+        .gemm16 = gemm16,
+        .narrow = narrow,
+        .depthwise16 = {{depthwise16_3_1, depthwise16_3_2}, {depthwise16_5_1, depthwise16_5_2}},
+#endif
         .depthwise = {{depthwise_3_1, depthwise_3_2}, {depthwise_5_1, depthwise_5_2}},
         .stem = stem,
         .mean = mean,

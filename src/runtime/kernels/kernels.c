@@ -14,9 +14,13 @@ wn_kernels wn_kernels_at(wn_cpu level)
         wn_kernels_avx512(&kernels);
     if (level >= WN_CPU_AVX512VNNI)
         wn_kernels_avx512vnni(&kernels);
+    if (level >= WN_CPU_AVX512BF16)
+        wn_kernels_avx512bf16(&kernels);
 #elif !defined(WN_BASELINE_ALONE) && defined(__aarch64__)
     if (level >= WN_CPU_NEON_DOTPROD)
         wn_kernels_dotprod(&kernels);
+    if (level >= WN_CPU_NEON_BF16)
+        wn_kernels_neonbf16(&kernels);
 #else
     (void)level;
 #endif

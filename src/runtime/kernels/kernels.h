@@ -25,7 +25,9 @@ typedef struct wn_gemm {
     const float *b;        /* weights, panels of [k][16]; a last panel of 8 columns is padded to 16 */
     const uint8_t *a8;     /* instead of a, for gemm8: bytes of 0 to 127 in the same layout */
     const int8_t *b8;      /* instead of b: panels of [k/4][16][4], of rows that fit (wn_row_fits) */
-    const float *scale;    /* [n rounded up to 16], gemm8: c = act(scale (a8 . b8) + bias) [+ add] */
+    const uint16_t *a16;   /* instead of a, for gemm16: bf16 in the same layout */
+    const uint16_t *b16;   /* instead of b: panels of [k/together][16][together] */
+    const float *scale;    /* [n rounded up to 16], gemm8 and gemm16: c = act(scale (a . b) + bias) [+ add] */
     const float *bias;     /* [n rounded up to 16] */
     float *c;              /* output */
     size_t c_block;        /* floats from one block of c to the next */
@@ -43,7 +45,7 @@ typedef struct wn_depthwise {
     const float *const *in;
     const float *weight; /* [kernel*kernel][16] */
     const float *bias;   /* [16] */
-    float *out;          /* [rows][m][16] */
+    void *out;           /* [rows][m][16]: floats; bf16 of depthwise16 */
     int rows, m;
 } wn_depthwise;
 
@@ -56,6 +58,13 @@ typedef struct wn_kernels {
      * is a multiple of 16. The same bits from every instruction set. */
     void (*gemm8)(const wn_gemm *gemm);
     void (*quantise)(const float *in, uint8_t *out, size_t count, float scale, float zero);
+
+    /* Products of bf16 numbers with sums in float32, and what rounds to such numbers (count is a multiple of
+     * 16). NULL, and 0, where there are no instructions for them. */
+    int together; /* inner weights that stand together in a panel: 2 or 4 */
+    void (*gemm16)(const wn_gemm *gemm);
+    void (*narrow)(const float *in, uint16_t *out, size_t count);
+    void (*depthwise16[2][2])(const wn_depthwise *depthwise);
 
     void (*depthwise[2][2])(const wn_depthwise *depthwise); /* [kernel 3, 5][stride 1, 2] */
 
@@ -75,6 +84,8 @@ void wn_kernels_baseline(wn_kernels *kernels);
 void wn_kernels_avx2(wn_kernels *kernels);
 void wn_kernels_avx512(wn_kernels *kernels);
 void wn_kernels_avx512vnni(wn_kernels *kernels);
+void wn_kernels_avx512bf16(wn_kernels *kernels);
 void wn_kernels_dotprod(wn_kernels *kernels);
+void wn_kernels_neonbf16(wn_kernels *kernels);
 
 #endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * NEON with products of bf16 numbers too: compiled with -march=armv8.2-a+dotprod+bf16. One BFMMLA does the
+ * work of two BFDOT. */
+#include "dotprod.h"
+
+#define LEVEL                  WN_CPU_NEON_BF16
+#define FILL                   wn_kernels_neonbf16
+#define TOGETHER               4
+#define MULTIPLY2X2(sum, x, w) ((vec)vbfmmlaq_f32((float32x4_t)(sum), (bfloat16x8_t)(x), (bfloat16x8_t)(w)))
+#define NARROW_TO(to, x)       vst1_bf16((bfloat16_t *)(to), vcvt_bf16_f32((float32x4_t)(x)))
+
+#include "fp32.h"
