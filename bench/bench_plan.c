@@ -92,9 +92,12 @@ static void time_plan(const wn_plan *plan, int threads, int batch, int runs)
     qsort(seconds, runs, sizeof *seconds, by_value);
     const double median = seconds[runs / 2];
     printf("winnow %s-%s %d %d %.3f %.1f min_ms=%.3f p90_ms=%.3f scratch_kb=%zu\n",
-           plan->int8 ? "int8" : "fp32", wn_cpu_name(plan->kernels.level), threads, batch, median * 1e3,
-           batch / median, seconds[0] * 1e3, seconds[runs * 9 / 10] * 1e3,
-           wn_plan_scratch(plan, (batch + threads - 1) / threads) >> 10);
+           plan->int8                      ? "int8"
+           : !plan->bf16                   ? "fp32"
+           : wn_plan_multiplies_bf16(plan) ? "bf16"
+                                           : "bf16-as-fp32",
+           wn_cpu_name(plan->kernels.level), threads, batch, median * 1e3, batch / median, seconds[0] * 1e3,
+           seconds[runs * 9 / 10] * 1e3, wn_plan_scratch(plan, (batch + threads - 1) / threads) >> 10);
     free(images), free(embeddings), free(outputs), free(seconds), free(workers), free(ids);
 }
 
@@ -135,7 +138,9 @@ int main(int count, char **arguments)
     wn_params_initialise(&network, 1, &params);
     const bool int8 = !strcmp(text[6], "int8");
     if (int8 ? create_int8(&network, &params, &plan, &error)
-             : wn_plan_create(&network, &params, WN_PRECISION_FP32, &plan, &error)) {
+             : wn_plan_create(&network, &params,
+                              strcmp(text[6], "bf16") ? WN_PRECISION_FP32 : WN_PRECISION_BF16, &plan,
+                              &error)) {
         fprintf(stderr, "bench_plan: %s\n", error.message);
         return 2;
     }

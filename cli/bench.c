@@ -72,7 +72,11 @@ static double percent_of_peak(const report *b, const row *r)
 static winnow_status measure_row(report *b, int batch, int threads, winnow_error *error)
 {
     row *r = &b->row[b->rows];
-    *r = (row){.precision = b->file.int8 ? "int8" : "fp32", .batch = batch, .threads = threads};
+    *r = (row){.precision = b->file.int8   ? "int8"
+                            : b->file.bf16 ? "bf16"
+                                           : "fp32",
+               .batch = batch,
+               .threads = threads};
     winnow_status status =
         bench_forward(b->plan, &b->file.network, batch, threads, given.seconds, &r->times, error);
     b->rows += !status;
@@ -106,6 +110,8 @@ static void print_text(const report *b)
     printf("%s %g at %dx%d, %.1f million multiply-adds a picture, %s, %.1f GMAC/s a core at the most\n\n",
            b->file.network.architecture->name, (double)b->file.network.width, b->file.network.input,
            b->file.network.input, b->macs * 1e-6, wn_cpu_name(wn_cpu_level()), b->peak * 1e-9);
+    if (b->file.bf16 && !wn_plan_multiplies_bf16(b->plan))
+        printf("bf16 weights, used as float32: this processor, or WINNOW_CPU, has no products of bf16\n\n");
     printf("%-9s %5s %7s %10s %9s %9s %11s %8s\n", "precision", "batch", "threads", "median ms", "least ms",
            "90% ms", "pictures/s", "of peak");
     for (int i = 0; i < b->rows; i++) {

@@ -24,5 +24,5 @@ $cc $flags -O3 -ffp-contract=fast -march=armv8.2-a+dotprod -c src/runtime/kernel
 $cc $flags -O3 -ffp-contract=fast -march=armv8.2-a+dotprod+bf16 -c src/runtime/kernels/neonbf16.c -o "$work/neonbf16.o"
 for test in kernels plan preprocess scorer; do
     $cc $flags "tests/test_$test.c" "$work"/*.o -o "$work/test_$test" -lcmocka -lm
-    qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib:/usr/lib/aarch64-linux-gnu "$work/test_$test"
+    qemu-aarch64 -cpu max -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib:/usr/lib/aarch64-linux-gnu "$work/test_$test"
 done

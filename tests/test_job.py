@@ -117,6 +117,23 @@ def quantize():
     check(not os.path.exists("x.safetensors"), "a refused gate was written")
 
 
+def bf16_gate():
+    start = ["quantize", "gate.safetensors", "--to", "bf16", "--calibrate", "p/test/normal", "--abnormal", "p/test/other"]
+    result = run(*start, "-o", "halves.safetensors", "--json")
+    check(result.returncode == 0, result.stderr)
+    answer = json.loads(result.stdout)
+    check(answer["auroc_before"] - answer["auroc"] <= 0.001 and answer["changed"] < 5, answer)
+    check(os.path.getsize("halves.safetensors") < 0.75 * os.path.getsize("gate.safetensors"), "not smaller")
+    photo = photos_below("p/test/normal")[0]
+    check(run("check", "halves.safetensors", photo).returncode in (0, 1), "bf16 gate does not judge")
+    result = run("calibrate", "halves.safetensors", "--normal", "p/test/normal", "-o", "camera.safetensors")
+    check(result.returncode == 0, result.stderr)
+    check(json.loads(run("info", "camera.safetensors", "--json").stdout)["metadata"]["winnow.precision"] == "bf16", "precision was lost")
+    check(json.loads(run("bench", "halves.safetensors", "--seconds", "0.01", "--json").stdout)["results"][0]["precision"] == "bf16")
+    check("used as float32" in run("bench", "halves.safetensors", "--seconds", "0.01", env={**os.environ, "WINNOW_CPU": "baseline"}).stdout)
+    refused("quantised already", "quantize", "halves.safetensors", "--calibrate", "p/test/normal", "-o", "x.safetensors")
+
+
 def int8_gate():
     """What the other commands make of a gate that computes in bytes (tests/test_teach.py, test_export.py, python/tests and web/gate/test have
     the rest)."""
@@ -312,7 +329,7 @@ def full_disk():
 
 
 try:
-    for step in (draw, main_job, bench, quantize, int8_gate, int8_hostile, judging, bad_photos, bad_gates, full_disk):
+    for step in (draw, main_job, bench, quantize, bf16_gate, int8_gate, int8_hostile, judging, bad_photos, bad_gates, full_disk):
         step()
     print(f"{checks} checks")
 finally:

@@ -5,6 +5,8 @@
 #include "golden/plan.h"
 #include "runtime/cpu.h"
 #include "runtime/plan.h"
+#include "runtime/stage.h"
+#include "wide.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -345,6 +347,62 @@ static void bytes_are_near(void **state)
     tear_down(&f);
 }
 
+/* ---- bf16 ---- */
+
+static void run_bf16(fixture *f, const wn_kernels *kernels, wn_outputs *outputs)
+{
+    winnow_error error;
+    wn_plan *plan;
+    if (wn_plan_build(kernels, &f->network, &f->params, WN_PRECISION_BF16, NULL, &plan, &error))
+        fail_msg("%s", error.message);
+    assert_true(wn_plan_multiplies_bf16(plan) == (kernels->gemm16 != NULL));
+    const size_t size = wn_plan_scratch(plan, f->batch);
+    unsigned char *scratch = allocate(size + 64);
+    memset(scratch, 0xff, size + 64);
+    wn_plan_run(plan, f->batch, f->images, outputs, scratch);
+    for (size_t i = size; i < size + 64; i++)
+        assert_int_equal(scratch[i], 0xff);
+    free(scratch);
+    wn_plan_free(plan);
+}
+
+static void check_bf16(fixture *f, const wn_kernels *kernels)
+{
+    run_bf16(f, kernels, f->outputs);
+    for (int i = 0; i < f->batch; i++)
+        assert_true(cosine(f->outputs[i].features, f->expected[i].features, f->network.features) > 0.995 &&
+                    cosine(f->outputs[i].embedding, f->expected[i].embedding, 64) > 0.995);
+}
+
+/* With weights of 8 bits of precision, with inputs too where the processor has the instructions, and where
+ * they are emulated. */
+static void halves_are_near(void **state)
+{
+    (void)state;
+    static const char *const architectures[] = {"mobilenet_v2", "efficientnet_lite0"};
+    for (int a = 0; a < 2; a++) {
+        fixture f;
+        set_up(&f, architectures[a], 0.5f, 96, 64, 3);
+        wn_plan *plan = make_plan(&f, NULL);
+        void *scratch = allocate(wn_plan_scratch(plan, f.batch));
+        wn_plan_run(plan, f.batch, f.images, f.expected, scratch);
+        free(scratch);
+        wn_plan_free(plan);
+        EACH_LEVEL(level)
+        {
+            const wn_kernels kernels = wn_kernels_at(level);
+            check_bf16(&f, &kernels);
+        }
+#if defined(__x86_64__) || defined(__i386__)
+        wn_kernels wide;
+        wide_kernels(&wide);
+        assert_non_null(wide.gemm16);
+        check_bf16(&f, &wide);
+#endif
+        tear_down(&f);
+    }
+}
+
 /* Rows of equal weights fill the sums of 16 bits, rows with one large weight do not. */
 static void rows_become_bytes_that_fit(void **state)
 {
@@ -385,7 +443,7 @@ int main(void)
         cmocka_unit_test(agrees_with_pytorch),        cmocka_unit_test(agrees_with_reference),
         cmocka_unit_test(batches_change_no_bit),      cmocka_unit_test(writes_only_what_is_asked),
         cmocka_unit_test(scratch_is_small),           cmocka_unit_test(bytes_are_near),
-        cmocka_unit_test(rows_become_bytes_that_fit),
+        cmocka_unit_test(rows_become_bytes_that_fit), cmocka_unit_test(halves_are_near),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,8 @@
 #include <sys/auxv.h>
 #endif
 
-static const char *const names[] = {"baseline", "avx2", "avx512", "avx512vnni", "avx512bf16", "dotprod", "neonbf16"};
+static const char *const names[] = {"baseline",   "avx2",    "avx512",  "avx512vnni",
+                                    "avx512bf16", "dotprod", "neonbf16"};
 
 static atomic_int limit = WN_CPU_NEON_BF16;
 

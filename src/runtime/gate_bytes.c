@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate_bytes.h"
 
+#include "half.h"
 #include "plan.h"
 
 #include <math.h>
@@ -45,6 +46,9 @@ winnow_status wn_gate_read_precision(const wn_safetensors *in, wn_gate_file *fil
     const char *text = wn_safetensors_metadata(in, "winnow.precision");
     if (!text)
         return WINNOW_OK;
+    file->bf16 = !strcmp(text, "bf16");
+    if (file->bf16)
+        return WINNOW_OK;
     if (strcmp(text, "int8") != 0)
         return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1,
                        "the gate's 'winnow.precision' is '%.20s', which this version (%s) does not know",
@@ -70,8 +74,6 @@ void wn_gate_write_ranges(wn_writer *writer, const wn_gate_file *file, float *ro
 int wn_gate_row(const wn_gate_file *file, size_t offset)
 {
     const wn_network *network = &file->network;
-    if (!file->int8)
-        return -1;
     if (offset == network->embedding_weight)
         return network->rows - network->embedding;
     for (int i = 0; i < network->count; i++) {
@@ -118,6 +120,17 @@ winnow_status wn_gate_read_bytes(const wn_safetensors *in, const char *name, siz
         status =
             read_row(bytes + row * columns, columns, scale[row], out + row * columns, error, tensor, row);
     return status;
+}
+
+uint16_t *wn_gate_write_halves(wn_writer *writer, const char *name, int rank, const uint64_t *shape,
+                               const float *values, size_t count)
+{
+    uint16_t *halves = malloc(count * sizeof *halves);
+    for (size_t i = 0; halves && i < count; i++)
+        halves[i] = wn_bf16_from_float(values[i]);
+    if (halves)
+        wn_writer_tensor(writer, name, WN_BF16, rank, shape, halves);
+    return halves;
 }
 
 bool wn_gate_write_bytes(wn_writer *writer, const char *name, int rank, const uint64_t *shape,

@@ -127,5 +127,6 @@ void wn_gate_file_dims(const wn_gate_file *file, int dim[WN_FEATURES])
 winnow_status wn_gate_file_plan(const wn_gate_file *file, wn_plan **plan, winnow_error *error)
 {
     return file->int8 ? wn_plan_create_int8(&file->network, &file->params, &file->ranges, plan, error)
-                      : wn_plan_create(&file->network, &file->params, WN_PRECISION_FP32, plan, error);
+                      : wn_plan_create(&file->network, &file->params,
+                                       file->bf16 ? WN_PRECISION_BF16 : WN_PRECISION_FP32, plan, error);
 }

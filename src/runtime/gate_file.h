@@ -33,6 +33,7 @@ typedef struct wn_gate_file {
     wn_preprocess preprocess;
     bool int8;        /* computes in bytes, as winnow.precision says; params are what its bytes stand for */
     wn_ranges ranges; /* then: of the layers' inputs */
+    bool bf16;        /* likewise in bf16; its weights are written as such */
 
     wn_scorer_spec spec;
     wn_scorer scorer;

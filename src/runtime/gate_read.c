@@ -67,7 +67,7 @@ static int read_parameter(const char *name, int rank, const uint64_t *shape, siz
     if (tensor && (tensor->rank != rank || memcmp(tensor->shape, shape, (size_t)rank * sizeof *shape) != 0))
         return r->status = wn_fail(r->error, WINNOW_ERROR_FORMAT, (int64_t)tensor->offset,
                                    "tensor '%s' has the wrong shape for this network", name);
-    const int row = wn_gate_row(r->file, offset);
+    const int row = r->file->int8 ? wn_gate_row(r->file, offset) : -1;
     if (row >= 0)
         return r->status = wn_gate_read_bytes(r->in, name, (size_t)shape[0], count / (size_t)shape[0], values,
                                               r->file->params.scale + row, r->error);

@@ -31,14 +31,16 @@ typedef struct visit_state {
 static int put_parameter(const char *name, int rank, const uint64_t *shape, size_t offset, size_t count,
                          void *context)
 {
-    (void)count;
     const visit_state *state = context;
     const float *values = state->file->params.data + offset;
     if (!state->file->has_embedding && !strncmp(name, "embedding.", 10))
         return 0;
     const int row = wn_gate_row(state->file, offset);
     const float *scale = state->file->params.scale;
-    if (row >= 0)
+    if (row >= 0 && state->file->bf16)
+        return !(state->made->bytes[state->made->byte_tensors++] =
+                     wn_gate_write_halves(state->writer, name, rank, shape, values, count));
+    if (row >= 0 && state->file->int8)
         return !wn_gate_write_bytes(state->writer, name, rank, shape, values, scale ? scale + row : NULL,
                                     &state->made->bytes[state->made->byte_tensors++]);
     wn_writer_tensor(state->writer, name, WN_F32, rank, shape, values);
@@ -173,6 +175,8 @@ static winnow_status collect(wn_writer *writer, const wn_gate_file *file, borrow
         return wn_fail_memory(error);
     if (file->int8)
         wn_gate_write_ranges(writer, file, made->ranges);
+    if (file->bf16)
+        wn_writer_metadata(writer, "winnow.precision", "bf16");
     if (file->classes.data)
         put_matrix(writer, "arcface.weight", WN_F32, file->classes.rows, file->classes.cols,
                    file->classes.data);

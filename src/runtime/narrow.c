@@ -55,11 +55,14 @@ bool wn_row_fits(const int8_t *bytes, size_t count)
 }
 
 const void *wn_narrow(const wn_kernels *kernels, const wn_packed *packed, const float *in, size_t count,
-                      uint8_t *room)
+                      void *room)
 {
-    if (!packed->bytes)
+    if (packed->bytes)
+        kernels->quantise(in, room, count, packed->in_scale, packed->in_offset);
+    else if (packed->halves)
+        kernels->narrow(in, room, count);
+    else
         return in;
-    kernels->quantise(in, room, count, packed->in_scale, packed->in_offset);
     return room;
 }
 
@@ -72,6 +75,11 @@ void wn_multiply(const wn_kernels *kernels, const wn_packed *packed, int channel
         g.b8 = packed->bytes + (size_t)channel * g.k;
         g.scale = packed->scale + channel;
         kernels->gemm8(&g);
+    } else if (packed->halves) {
+        g.a16 = (const uint16_t *)a + at;
+        g.b16 = packed->halves + (size_t)channel * g.k;
+        g.scale = packed->scale + channel;
+        kernels->gemm16(&g);
     } else {
         g.a = (const float *)a + at;
         g.b = packed->weight + (size_t)channel * g.k;

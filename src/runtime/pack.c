@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Weights into the layouts of the kernels, batch norm folded in. */
+#include "half.h"
 #include "stage.h"
 
 #include <math.h>
@@ -58,7 +59,22 @@ static wn_packed pack_bytes(wn_packer *p, const wn_plan *plan, int index, int co
                        .layer = index};
 }
 
-/* A 1x1 convolution of an int8 plan. */
+/* (cout, cin) -> bf16 in panels of [cin / together][16][together]. scale: of each row. */
+static wn_packed pack_halves(wn_packer *p, const wn_plan *plan, int cout, int cin, const float *weight,
+                             const float *scale, const float *bias)
+{
+    const int together = plan->kernels.together;
+    uint16_t *halves = (uint16_t *)wn_take(p, (size_t)wn_blocks(cout) * cin * WN_BLOCK / 2);
+    for (int c = 0; halves && c < cout; c++) {
+        uint16_t *to = halves + (size_t)(c / WN_BLOCK) * cin * WN_BLOCK + c % WN_BLOCK * together;
+        for (int k = 0; k < cin; k++)
+            to[k / together * WN_BLOCK * together + k % together] =
+                wn_bf16_from_float(weight[(size_t)c * cin + k]);
+    }
+    return (wn_packed){.bias = bias, .halves = halves, .scale = scale};
+}
+
+/* A 1x1 convolution in bytes or bf16: batch norm stays apart from the weights. */
 static wn_packed pack_narrow(wn_packer *p, const wn_plan *plan, const wn_layer *layer,
                              const wn_params *params)
 {
@@ -67,9 +83,17 @@ static wn_packed pack_narrow(wn_packer *p, const wn_plan *plan, const wn_layer *
         scale[c] = (float)fold_scale(&plan->network, layer, params->data, c);
     if (bias)
         fold_shift(&plan->network, layer, params->data, bias);
+    if (wn_plan_multiplies_bf16(plan))
+        return pack_halves(p, plan, layer->cout, layer->cin, params->data + layer->weight, scale, bias);
     return pack_bytes(p, plan, (int)(layer - plan->network.layer), layer->cout, layer->cin,
                       params->data + layer->weight, params->scale ? params->scale + layer->row : NULL, scale,
                       bias);
+}
+
+/* As the plan's precision has it. */
+static float rounded(const wn_plan *plan, float weight)
+{
+    return plan->bf16 ? wn_bf16_to_float(wn_bf16_from_float(weight)) : weight;
 }
 
 /* 1x1 (cout, cin) -> panels of [cin][16]. */
@@ -78,7 +102,7 @@ static wn_packed pack_pointwise(wn_packer *p, const wn_plan *plan, const wn_laye
 {
     const wn_network *network = &plan->network;
     const float *data = params->data;
-    if (plan->ranges)
+    if (plan->ranges || wn_plan_multiplies_bf16(plan))
         return pack_narrow(p, plan, layer, params);
     float *weight = wn_take(p, (size_t)wn_blocks(layer->cout) * layer->cin * WN_BLOCK);
     float *bias = wn_take(p, layer->cout);
@@ -86,7 +110,8 @@ static wn_packed pack_pointwise(wn_packer *p, const wn_plan *plan, const wn_laye
         const double scale = fold_scale(network, layer, data, c);
         float *to = panel_lane(weight, c, layer->cin);
         for (int k = 0; k < layer->cin; k++)
-            to[k * WN_BLOCK] = (float)(scale * data[layer->weight + (size_t)c * layer->cin + k]);
+            to[k * WN_BLOCK] =
+                (float)(scale * rounded(plan, data[layer->weight + (size_t)c * layer->cin + k]));
     }
     if (bias)
         fold_shift(network, layer, data, bias);
@@ -138,10 +163,12 @@ static wn_packed pack_embedding(wn_packer *p, const wn_plan *plan, const wn_para
     float *bias = wn_take(p, embedding);
     if (bias)
         memcpy(bias, params->data + network->embedding_bias, embedding * sizeof *bias);
-    if (plan->ranges) {
+    if (plan->ranges || wn_plan_multiplies_bf16(plan)) {
         float *scale = wn_take(p, embedding);
         for (int c = 0; scale && c < embedding; c++)
             scale[c] = 1;
+        if (!plan->ranges)
+            return pack_halves(p, plan, embedding, features, from, scale, bias);
         return pack_bytes(p, plan, network->count, embedding, features, from,
                           params->scale ? params->scale + network->rows - embedding : NULL, scale, bias);
     }
@@ -149,7 +176,7 @@ static wn_packed pack_embedding(wn_packer *p, const wn_plan *plan, const wn_para
     for (int c = 0; weight && c < embedding; c++, from += features) {
         float *to = panel_lane(weight, c, features);
         for (int k = 0; k < features; k++)
-            to[k * WN_BLOCK] = from[k];
+            to[k * WN_BLOCK] = rounded(plan, from[k]);
     }
     return (wn_packed){.weight = weight, .bias = bias, .layer = network->count};
 }

@@ -36,16 +36,18 @@ static winnow_status find_stages(wn_plan *plan, winnow_error *error)
     return WINNOW_OK;
 }
 
-static winnow_status create(const wn_network *network, const wn_params *params, const wn_ranges *ranges,
-                            wn_plan **result, winnow_error *error)
+winnow_status wn_plan_build(const wn_kernels *kernels, const wn_network *network, const wn_params *params,
+                            wn_precision precision, const wn_ranges *ranges, wn_plan **result,
+                            winnow_error *error)
 {
     wn_plan *plan = calloc(1, sizeof *plan);
     if (!plan)
         return wn_fail_memory(error);
     plan->network = *network;
-    plan->kernels = wn_kernels_at(wn_cpu_level());
+    plan->kernels = *kernels;
     plan->ranges = ranges;
     plan->int8 = ranges != NULL;
+    plan->bf16 = precision == WN_PRECISION_BF16;
     winnow_status status = find_stages(plan, error);
     if (!status) {
         wn_packer p = {0};
@@ -71,15 +73,22 @@ static winnow_status create(const wn_network *network, const wn_params *params, 
 winnow_status wn_plan_create(const wn_network *network, const wn_params *params, wn_precision precision,
                              wn_plan **plan, winnow_error *error)
 {
-    if (precision != WN_PRECISION_FP32)
-        return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1, "this plan infers in float32 only");
-    return create(network, params, NULL, plan, error);
+    if (precision == WN_PRECISION_INT8)
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1, "an int8 plan needs ranges");
+    const wn_kernels kernels = wn_kernels_at(wn_cpu_level());
+    return wn_plan_build(&kernels, network, params, precision, NULL, plan, error);
 }
 
 winnow_status wn_plan_create_int8(const wn_network *network, const wn_params *params, const wn_ranges *ranges,
                                   wn_plan **plan, winnow_error *error)
 {
-    return create(network, params, ranges, plan, error);
+    const wn_kernels kernels = wn_kernels_at(wn_cpu_level());
+    return wn_plan_build(&kernels, network, params, WN_PRECISION_INT8, ranges, plan, error);
+}
+
+bool wn_plan_multiplies_bf16(const wn_plan *plan)
+{
+    return plan->bf16 && plan->kernels.gemm16;
 }
 
 void wn_plan_free(wn_plan *plan)
@@ -130,9 +139,12 @@ static wn_workspace lay_out(const wn_plan *plan, int batch, void *scratch)
         .features = wn_take(&p, features),
     };
     work.where = (uint32_t *)wn_take(&p, where);
-    if (plan->int8) {
-        work.narrow = (uint8_t *)wn_take(&p, narrow / sizeof(float));
-        work.narrow_deep = (uint8_t *)wn_take(&p, deep / sizeof(float));
+    const int together = plan->int8                      ? 4
+                         : wn_plan_multiplies_bf16(plan) ? 2
+                                                         : 0; /* numbers in a float's room */
+    if (together) {
+        work.narrow = wn_take(&p, narrow / together);
+        work.narrow_deep = wn_take(&p, deep / together);
     }
     work.bytes = p.used * sizeof(float);
     return work;

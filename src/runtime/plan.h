@@ -22,9 +22,13 @@ typedef struct wn_outputs {
 } wn_outputs;
 
 /* Packs params (which may be freed afterwards). The kernels are those of
- * wn_cpu_level() at the time of the call. On failure *plan is untouched. */
+ * wn_cpu_level() at the time of the call. In bf16 the weights of 1x1 convolutions and embedding are rounded
+ * to it; so are their inputs where the processor multiplies such numbers (wn_plan_multiplies_bf16), else the
+ * rounded weights are used as float32. Not for int8. On failure *plan is untouched. */
 winnow_status wn_plan_create(const wn_network *network, const wn_params *params, wn_precision precision,
                              wn_plan **plan, winnow_error *error);
+
+bool wn_plan_multiplies_bf16(const wn_plan *plan);
 
 /* The range of the input of each layer over some photos: of expansions, projections, the last layer and, as
  * number `count`, the embedding, whose products are computed in bytes; 0 to 0 for the others. */

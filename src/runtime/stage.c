@@ -149,7 +149,8 @@ static void expand_stem(const strip *s, const float *image)
     }
 }
 
-static void filter(const strip *s, int block, int ring, float *deep)
+/* To the projection's input, from element `image` on: floats, or bf16 where it multiplies such numbers. */
+static void filter(const strip *s, int block, int ring, size_t image)
 {
     const wn_stage *stage = s->stage;
     const wn_layer *layer = stage->depthwise;
@@ -157,14 +158,17 @@ static void filter(const strip *s, int block, int ring, float *deep)
     const float *in[MAX_ROWS];
     for (int i = 0; i < rows_read(layer, s->out_rows); i++)
         in[i] = first + i >= 0 && first + i < layer->in ? ring_row(s, ring, first + i) : s->work->zeros;
-    s->kernels->depthwise[layer->kernel == 5][layer->stride == 2](&(wn_depthwise){
+    const bool bf16 = stage->project_packed.halves;
+    const size_t at = image + block * stage->deep_block;
+    const wn_depthwise d = {
         .in = in,
         .weight = stage->depthwise_packed.weight + (size_t)block * layer->kernel * layer->kernel * WN_BLOCK,
         .bias = stage->depthwise_packed.bias + (size_t)block * WN_BLOCK,
-        .out = deep + block * stage->deep_block,
+        .out = bf16 ? (void *)((uint16_t *)s->work->narrow_deep + at) : s->work->deep + at,
         .rows = s->out_rows,
         .m = layer->out,
-    });
+    };
+    (bf16 ? s->kernels->depthwise16 : s->kernels->depthwise)[layer->kernel == 5][layer->stride == 2](&d);
 }
 
 /* Channels [channel, channel + gemm_columns) of the output rows. */
@@ -207,14 +211,15 @@ static void run_strip(const strip *s, int images, const float *in, const void *n
             if (!stem && s->rows > 0)
                 expand(s, narrow, i * in_size, block, count, ring);
             for (int b = 0; b < count; b++)
-                filter(s, block + b, ring + b, deep + i * deep_size);
+                filter(s, block + b, ring + b, i * deep_size);
         }
     const int pixels = s->out_rows * project_layer->out;
     for (int i = 0; i < images; i++)
         wn_observe(s->work, &stage->project_packed, deep + i * deep_size, project_layer->cin, pixels,
                    stage->deep_block);
-    const void *rounded =
-        wn_narrow(s->kernels, &stage->project_packed, deep, images * deep_size, s->work->narrow_deep);
+    const void *rounded = stage->project_packed.halves ? s->work->narrow_deep
+                                                       : wn_narrow(s->kernels, &stage->project_packed, deep,
+                                                                   images * deep_size, s->work->narrow_deep);
     for (int channel = 0; channel < project_layer->cout; channel += s->kernels->gemm_columns)
         for (int i = 0; i < images; i++)
             project(s, rounded, i * deep_size, in + i * in_size, out + i * out_size, channel);

@@ -14,7 +14,8 @@
 
 typedef struct wn_packed {
     const float *weight, *bias; /* batch norm folded in, in the layout of the kernel */
-    const int8_t *bytes;        /* instead of weight, in an int8 plan; NULL: float32 */
+    const int8_t *bytes;        /* instead of weight, in an int8 plan; else NULL */
+    const uint16_t *halves;     /* likewise, where products are of bf16 numbers */
     const float *scale;         /* then: of each output channel, */
     float in_scale, in_offset;  /* and of the input, as bytes: x in_scale + in_offset */
     int layer;                  /* in the table: whose range it is */
@@ -44,21 +45,22 @@ struct wn_plan {
     float *memory;           /* everything packed */
     const wn_ranges *ranges; /* while an int8 plan is being packed; else NULL */
     bool int8;
+    bool bf16; /* weights are rounded; inputs too, where kernels.gemm16 is there to multiply them */
 };
 
 /* One thread's working memory, carved from the caller's scratch. */
 typedef struct wn_workspace {
-    float *map[2];        /* early stages: input and output of the one being run, in turn */
-    float *batch[2];      /* the same for late stages, all images */
-    float *ring;          /* expanded rows */
-    float *deep;          /* depthwise output of a strip */
-    float *zeros;         /* a row of zeros: above and below the map */
-    float *image_rows;    /* three padded rows of the image */
-    float *column;        /* output of the last layer or of the embedding: one pass of gemm over a group */
-    float *features;      /* pooled features of all images: [blocks][batch][16] */
-    uint32_t *where;      /* place of each expanded pixel of a strip in the ring */
-    uint8_t *narrow;      /* of an int8 plan: the input of a stage as bytes */
-    uint8_t *narrow_deep; /* likewise of its projection */
+    float *map[2];     /* early stages: input and output of the one being run, in turn */
+    float *batch[2];   /* the same for late stages, all images */
+    float *ring;       /* expanded rows */
+    float *deep;       /* depthwise output of a strip */
+    float *zeros;      /* a row of zeros: above and below the map */
+    float *image_rows; /* three padded rows of the image */
+    float *column;     /* output of the last layer or of the embedding: one pass of gemm over a group */
+    float *features;   /* pooled features of all images: [blocks][batch][16] */
+    uint32_t *where;   /* place of each expanded pixel of a strip in the ring */
+    void *narrow;      /* the input of a stage as bytes or bf16, where products are of such numbers */
+    void *narrow_deep; /* likewise of its projection */
     size_t bytes;
     wn_ranges *ranges;                     /* of wn_plan_observe; NULL: none */
     void (*done)(void *context, int part); /* of wn_plan_trace; NULL: none */
@@ -90,6 +92,11 @@ static inline float *wn_take(wn_packer *p, size_t floats)
     return at;
 }
 
+/* wn_plan_create with given kernels, and, where ranges is not NULL, wn_plan_create_int8. */
+winnow_status wn_plan_build(const wn_kernels *kernels, const wn_network *network, const wn_params *params,
+                            wn_precision precision, const wn_ranges *ranges, wn_plan **plan,
+                            winnow_error *error);
+
 /* Packs the weights of a plan whose stages are set; with a NULL base it only counts. */
 void wn_pack(wn_packer *p, wn_plan *plan, const wn_params *params);
 
@@ -101,7 +108,7 @@ void wn_multiply(const wn_kernels *kernels, const wn_packed *packed, int channel
 /* The input of a product, `count` floats (a multiple of 16), as the product wants it: itself, or rounded to
  * `room`. */
 const void *wn_narrow(const wn_kernels *kernels, const wn_packed *packed, const float *in, size_t count,
-                      uint8_t *room);
+                      void *room);
 
 /* Widens the range of layer `packed->layer` where work->ranges asks for it: `channels` channels of blocks of
  * `pixels` pixels that are `stride` floats apart. */
