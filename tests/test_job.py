@@ -131,6 +131,9 @@ def bf16_gate():
     check(json.loads(run("info", "camera.safetensors", "--json").stdout)["metadata"]["winnow.precision"] == "bf16", "precision was lost")
     check(json.loads(run("bench", "halves.safetensors", "--seconds", "0.01", "--json").stdout)["results"][0]["precision"] == "bf16")
     check("used as float32" in run("bench", "halves.safetensors", "--seconds", "0.01", env={**os.environ, "WINNOW_CPU": "baseline"}).stdout)
+    for gate in ("gate", "halves"):
+        result = run("export", f"{gate}.safetensors", "--to", "onnx", "-o", f"{gate}.onnx")
+        check(result.returncode == 0, result.stderr)
     refused("quantised already", "quantize", "halves.safetensors", "--calibrate", "p/test/normal", "-o", "x.safetensors")
 
 

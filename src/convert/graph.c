@@ -89,7 +89,7 @@ void wn_graph_scale_pixels(wn_graph *graph)
 static void keep_bytes(builder *b, wn_node *node, size_t offset, int index)
 {
     const wn_gate_file *file = b->file;
-    const int row = wn_gate_row(file, offset);
+    const int row = file->int8 ? wn_gate_row(file, offset) : -1;
     if (row < 0)
         return;
     node->scale = copied(b, file->params.scale + row, (size_t)node->channels);

@@ -35,7 +35,7 @@ static int put_parameter(const char *name, int rank, const uint64_t *shape, size
     const float *values = state->file->params.data + offset;
     if (!state->file->has_embedding && !strncmp(name, "embedding.", 10))
         return 0;
-    const int row = wn_gate_row(state->file, offset);
+    const int row = state->file->int8 || state->file->bf16 ? wn_gate_row(state->file, offset) : -1;
     const float *scale = state->file->params.scale;
     if (row >= 0 && state->file->bf16)
         return !(state->made->bytes[state->made->byte_tensors++] =
