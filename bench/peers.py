@@ -60,13 +60,14 @@ def mnn_(model, x, threads):
     return run
 
 
-def ncnn_(model, x, threads):
+def ncnn_(model, x, threads, bf16=False):
     import ncnn
     import numpy
 
     net = ncnn.Net()
     net.opt.num_threads = threads
-    net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = net.opt.use_fp16_packed = net.opt.use_bf16_storage = False
+    net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = net.opt.use_fp16_packed = False
+    net.opt.use_bf16_storage = bf16
     net.load_param(model + ".ncnn.param")
     net.load_model(model + ".ncnn.bin")
 
@@ -79,6 +80,10 @@ def ncnn_(model, x, threads):
         return numpy.stack(rows)
 
     return run
+
+
+def ncnn_bf16_(model, x, threads):
+    return ncnn_(model, x, threads, True)
 
 
 def torch_(model, x, threads):
@@ -97,7 +102,8 @@ def torch_(model, x, threads):
     return run
 
 
-PEERS = {"ONNX Runtime": ("onnxruntime", onnxruntime_), "MNN": ("MNN", mnn_), "ncnn": ("ncnn", ncnn_), "PyTorch": ("torch", torch_)}
+PEERS = {"ONNX Runtime": ("onnxruntime", onnxruntime_), "MNN": ("MNN", mnn_), "ncnn": ("ncnn", ncnn_), "ncnn bf16": ("ncnn", ncnn_bf16_),
+         "PyTorch": ("torch", torch_)}
 
 
 def once(name, model, batch, threads, runs):
@@ -108,7 +114,7 @@ def once(name, model, batch, threads, runs):
     run = PEERS[name][1](model, x, threads)
     expected = onnxruntime_(model, x, threads)()
     worst = float(abs(numpy.asarray(run()).reshape(expected.shape) - expected).max() / abs(expected).max())
-    if worst > 1e-3:
+    if worst > (1e-1 if "bf16" in name else 1e-3):
         sys.exit(f"{name}: differs by {worst:.2g}")
     print(timed(run, runs), importlib.import_module(PEERS[name][0]).__version__ if name != "MNN" else importlib.import_module("MNN").version())
 
