@@ -1,109 +1,186 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: test_page.py WINNOW BROWSER-FOLDER BRIDGE
+"""usage: test_page.py WINNOW BROWSER-FOLDER BRIDGE SCREENSHOTS PART...
 
-The camera page in Chromium with a fake camera, served by `winnow serve`. With the photos of WINNOW_DATA, Pillow and a backbone, the camera
-shows real photos and the gate is a real one; else both are drawn. Needs `make browser` and the WebAssembly tools; skipped without."""
-import glob, json, os, random, shutil, signal, subprocess, sys, tempfile, urllib.request
+The camera page in Chromium with a fake camera, served by `winnow serve`; the parts are the functions of the same names below. With
+`photos` before them, the camera shows real photos (WINNOW_DATA) and the gate stands on a real backbone; else pictures are drawn. Needs what
+`make test` installs: a browser, Node and the WebAssembly tools; skipped without."""
+import glob, json, os, random, shutil, signal, subprocess, sys, urllib.request
 
-winnow, browser, bridge = (os.path.abspath(path) for path in sys.argv[1:4])
-top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+shots, *parts = sys.argv[4:]
+browser, bridge, shots = (os.path.abspath(path) for path in sys.argv[2:4] + [shots])
+sys.argv[2:] = []
+root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 if not (chromium and shutil.which("node") and os.path.isdir(os.path.join(browser, "node_modules", "axe-core"))):
-    print("skipped: no browser here: run `make browser` once")
+    print("no browser here: run `make browser` once")
     sys.exit(77)
-if subprocess.run([os.path.join(top, "tools", "wasm.sh")]).returncode:
-    print("skipped: the WebAssembly tools are missing")
+if subprocess.run([os.path.join(root, "tools", "wasm.sh")]).returncode:
+    print("the WebAssembly tools are missing")
     sys.exit(77)
-data = os.environ.get("WINNOW_DATA", os.path.join(top, "..", "shared", "data", "dev"))
-backbone = os.path.join(data, "..", "..", "weights", "mobilenet_v2_imagenet.safetensors")
-try:
-    from PIL import Image
-    real = os.path.isfile(backbone)
-except ImportError:
-    real = False
-work = tempfile.mkdtemp(prefix="winnow-page-")
-out = os.environ.get("WINNOW_SCREENSHOTS", os.path.join(work, "out"))
-os.makedirs(out, exist_ok=True)
+data = os.path.abspath(os.environ.get("WINNOW_DATA", os.path.join(root, "..", "shared", "data", "dev")))
+mobilenet = os.path.join(data, "..", "..", "weights", "mobilenet_v2_imagenet.safetensors")
+real = parts[0] == "photos"
+if real and not (os.path.isfile(mobilenet) and os.path.isdir(f"{data}/normal2")):
+    print("no photos here")
+    sys.exit(77)
+os.makedirs(shots, exist_ok=True)
+
+from harness import check, done, run, winnow
+
+environment = {**os.environ, "CHROMIUM": chromium, "WINNOW_BROWSER": browser, "WINNOW_SHOTS": shots}
+VERDICTS = ("normal", "unsure", "abnormal")
+KINDS = {"normal": "normal", "lookalike": "near", "other": "far"}  # folders of `winnow synth`, and of the photos
 random.seed(1)
 
 
-def run(*arguments, status=(0,)):
-    result = subprocess.run([winnow, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if result.returncode not in status:
-        raise SystemExit(f"FAILED: {arguments}: {result.returncode}\n{result.stderr}")
-    return result.stdout
+def node(script, *arguments):
+    subprocess.run(["node", os.path.join(root, "tests", "browser", script), *map(str, arguments)], check=True, env=environment)
 
 
-def judge(photos):
-    lines = map(json.loads, run("check", "--json", gate, *photos, status=(0, 1)).splitlines())
-    return {line["path"]: line for line in lines}
+def pick(kind, count):
+    folder = f"{data}/{KINDS[kind]}" if real else f"p/test/{kind}"
+    return random.sample(sorted(glob.glob(folder + "/**/*.jpg", recursive=True)), count)
 
 
-def frame(path):
-    """A photo as a phone's camera would show it: 720x960, the photo where the guide of a 390x844 screen is."""
-    photo = Image.open(path).convert("RGB")
-    canvas = photo.resize((720, 960))
-    canvas.paste(photo.resize((346, 346)), (187, 269))
-    name = os.path.join(work, "frame.jpg")
-    canvas.save(name, quality=92)
-    return open(name, "rb").read()
+def judge(gate, pictures):
+    """The native result of each."""
+    lines = map(json.loads, run("check", "--json", gate, *pictures, status=None).stdout.splitlines())
+    results = {line["path"]: line for line in lines}
+    return [results[path] for path in pictures]
+
+
+def train(output, *options):
+    """A small network on drawn pictures; it judges so-so, which is enough to compare judges."""
+    done("train", "--backbone", "none", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--abnormal", "p/train/lookalike",
+         "--input-size", "96", "--save-interval", "100", "--batch", "8", "--augment", "none", "--false-reject", "20%", "--report", "none",
+         *options, "-o", output)
+
+
+def make_gate():
+    if real:
+        done("train", "--backbone", mobilenet, "--normal", f"{data}/normal", "--abnormal", f"{data}/far", "--abnormal", f"{data}/near",
+             "--report", "none", "-o", "gate.safetensors")
+    else:
+        done("synth", "p", "--count", "60", "--size", "320x240")
+        train("gate.safetensors", "--width", "0.35", "--epochs", "12", "--embedding-size", "32")
+
+
+def film(name, pictures):
+    """Frames that show the pictures: their files, and those of what lies under the guide of a phone's screen in each."""
+    frames, squares = ([f"{name}-{i}.{kind}" for i in range(len(pictures))] for kind in ("jpg", "png"))
+    with open(f"{name}.json", "w") as file:
+        json.dump([{"source": p, "frame": f, "square": s} for p, f, s in zip(pictures, frames, squares)], file)
+    node("film.mjs", f"{name}.json")
+    return frames, squares
+
+
+def video(name, frames, times):
+    """30 frames a second, each of the list shown so many times."""
+    with open(name, "wb") as file:
+        for frame in frames:
+            file.write(open(frame, "rb").read() * times)
+    return name
 
 
 def native_pixels():
     """What this machine makes of the picture that page.mjs makes by the same formula."""
     pixels = bytes(255 if i % 4 == 3 else (i * i + 7 * i) % 251 for i in range(160 * 160 * 4))
-    result = subprocess.run([bridge, gate], input=b"160 160 2 1\n" + pixels, stdout=subprocess.PIPE, check=True)
+    result = subprocess.run([bridge, "gate.safetensors"], input=b"160 160 2 1\n" + pixels, stdout=subprocess.PIPE, check=True)
     return json.loads(result.stdout)
+
+
+def served(url):
+    check("default-src 'none'" in urllib.request.urlopen(url).headers["Content-Security-Policy"], "no policy")
+    for path, status in {"gate/winnow.wasm": 200, "../README.md": 404, "gate/../../README.md": 404, "%2e%2e/README.md": 404, ".x": 404,
+                         "gate": 404}.items():
+        if shutil.which("curl"):
+            got = subprocess.run(["curl", "-s", "-o", os.devnull, "-w", "%{http_code}", "--path-as-is", url + path], stdout=subprocess.PIPE, text=True)
+            check(int(got.stdout) == status, path, got.stdout)
+
+
+# ---- the parts ----
+
+def page(url):
+    """Layout, languages, accessibility, files, messages, offline: page.mjs."""
+    served(url)
+    pictures = pick("normal", 4) + pick("other", 4)
+    frames, _ = film("page", pictures)
+    plan = {"photos": {os.path.abspath(p): r for p, r in zip(pictures, judge("gate.safetensors", pictures))},
+            "threshold": float(json.loads(done("info", "--json", "gate.safetensors"))["metadata"]["winnow.threshold"]),
+            "pixels": native_pixels(), "shots": "photos" if real else "drawn"}
+    with open("plan.json", "w") as file:
+        json.dump(plan, file)
+    node("page.mjs", video("page.mjpeg", frames, 30), "plan.json")
+
+
+def verdicts(url):
+    """Normals, look-alikes, scenes: what the gauge shows at each frame is what the native gate and the native smoothing say."""
+    candidates = {kind: pick(kind, 30) for kind in KINDS}
+    _, squares = film("try", sum(candidates.values(), []))
+    native = dict(zip(sum(candidates.values(), []), judge("gate.safetensors", squares)))
+    threshold = float(json.loads(done("info", "--json", "gate.safetensors"))["metadata"]["winnow.threshold"])
+    shown = []
+    for kind, count in (("normal", 4), ("lookalike", 6), ("other", 4)):
+        wanted = {"normal": ("normal",), "other": ("abnormal",)}.get(kind, VERDICTS)
+        suitable = [p for p in candidates[kind] if native[p]["verdict"] in wanted]
+        shown += sorted(suitable, key=lambda path: abs(native[path]["similarity"] - threshold))[-count:]
+    check(len(shown) >= 10, "too few of a kind", [native[p]["verdict"] for p in shown])
+    frames, squares = film("watch", shown)
+    node("verdicts.mjs", video("watch.mjpeg", frames, 30), len(frames), "log.json", "squares")
+    log = json.load(open("log.json"))
+    # The camera's JPEG and its colours move a similarity a little, so the native gate judges what the page's gate was given.
+    lines = subprocess.run([bridge, "gate.safetensors"], stdin=open("squares", "rb"), stdout=subprocess.PIPE, check=True, text=True).stdout
+    results = [{**line, "verdict": VERDICTS[line["verdict"]]} for line in map(json.loads, lines.splitlines())]
+    check(len(results) == len(frames), len(results))
+    of_files = [result["verdict"] for result in judge("gate.safetensors", squares)]
+    same = sum(result["verdict"] == verdict for result, verdict in zip(results, of_files))
+    print(f"{len(log)} frames of {len(frames)} pictures, {same} of which get the verdict of their file")
+    check(same >= 0.8 * len(frames), "the camera's picture is not the file's", of_files, results)
+    native_frames = [results[frame["mark"]] for frame in log]
+    for frame, result in zip(log, native_frames):
+        apart = abs(frame["result"]["similarity"] - result["similarity"])
+        check(apart <= 1e-5 * max(1, abs(result["similarity"])), "a frame's similarity", frame, result)
+        check(frame["result"]["verdict"] == result["verdict"], "a frame's verdict", frame, result)
+    lines = "".join(f"{VERDICTS.index(r['verdict'])} {r['pValue']} {r['similarity']} {f['seconds']:.9f}\n" for f, r in zip(log, native_frames))
+    smoothed = subprocess.run([bridge], input=lines, stdout=subprocess.PIPE, check=True, text=True).stdout.split()
+    check(len(smoothed) == len(log), "frames were lost")
+    windows = []
+    for frame, number in zip(log, smoothed):
+        verdict = VERDICTS[int(number)]
+        check(frame["gauge"] == frame["shown"]["verdict"] == verdict, "the gauge", frame, verdict)
+        if not windows or windows[-1][0] != frame["mark"]:
+            windows.append([frame["mark"], verdict])
+        windows[-1][1] = verdict
+    print("at the end of each picture:", *(f"{results[mark]['verdict']}>{verdict}" for mark, verdict in windows))
+    check({verdict for _, verdict in windows} >= {"normal", "abnormal"}, "the gauge never turned")
+
+
+def rate(url, count=300):
+    """Frames a second, of a camera of 60: drawn stripes that move."""
+    width, height = 640, 480
+    with open("camera.y4m", "wb") as file:
+        file.write(b"YUV4MPEG2 W%d H%d F60:1 Ip A1:1 C420jpeg\n" % (width, height))
+        for i in range(30):
+            luma = bytes((x + 8 * i) % 256 for x in range(width)) * height
+            file.write(b"FRAME\n" + luma + bytes([100 + i]) * (width * height // 4) + bytes([150 - i]) * (width * height // 4))
+    node("rate.mjs", "camera.y4m", count)
+
+
+def memory(url):
+    """Memory stays where it is over 3,000 frames."""
+    rate(url, 3000)
 
 
 server = None
 try:
-    gate, video = os.path.join(work, "gate.safetensors"), os.path.join(work, "camera.mjpeg")
-    plan = {"seconds": 5, "parts": [], "photos": {}, "teach": real and not os.environ.get("WINNOW_NO_TEACH")}
-    if real:
-        run("train", "--backbone", backbone, "--normal", f"{data}/normal", "--abnormal", f"{data}/far", "--abnormal", f"{data}/near",
-            "--report", "none", "-o", gate)
-        pick = lambda kind, n: random.sample(sorted(glob.glob(f"{data}/{kind}/**/*.jpg", recursive=True)), n)
-        results = judge(pick("normal", 12) + pick("far", 12))
-        parts = {v: [p for p, r in results.items() if r["verdict"] == v and ("/normal/" in p) == (v == "normal")] for v in ("normal", "abnormal")}
-        with open(video, "wb") as file:
-            for verdict in ("normal", "abnormal"):
-                for path in parts[verdict][:5]:
-                    file.write(frame(path) * 30)
-        plan["parts"] = ["normal", "abnormal"]
-        plan["photos"] = {p: results[p] for v in parts.values() for p in v[:3]}
-    else:
-        run("synth", f"{work}/p", "--count", "24", "--size", "640x480")
-        os.environ["WINNOW_HOME"] = work
-        run("train", "--backbone", "none", "--normal", f"{work}/p/train/normal", "--abnormal", f"{work}/p/train/other", "--width", "0.35",
-            "--input-size", "96", "--epochs", "20", "--save-interval", "20", "--embedding-size", "32", "--batch", "16", "--augment", "none",
-            "--false-reject", "20%", "--report", "none", "-o", gate)
-        photos = sorted(glob.glob(f"{work}/p/test/*/*.jpg"))[:8] + sorted(glob.glob(f"{work}/p/test/normal/*/*.jpg"))[:8]
-        plan["photos"] = dict(list(judge(photos).items())[:4])
-        with open(video, "wb") as file:
-            for path in photos:
-                file.write(open(path, "rb").read() * 15)
-    plan["threshold"] = json.loads(run("info", "--json", gate))["metadata"]["winnow.threshold"]
-    plan["threshold"] = float(plan["threshold"])
-    plan["pixels"] = native_pixels()
-    json.dump(plan, open(os.path.join(work, "plan.json"), "w"))
-
-    server = subprocess.Popen([winnow, "serve", "--web", os.path.join(top, "web"), "--gate", gate, "--port", "0"], stdout=subprocess.PIPE, text=True)
-    url = server.stdout.readline().strip()
-    reply = urllib.request.urlopen(url)
-    assert "default-src 'none'" in reply.headers["Content-Security-Policy"], reply.headers
-    for path, status in {"gate/winnow.wasm": 200, "../README.md": 404, "gate/../../README.md": 404, "%2e%2e/README.md": 404, ".x": 404, "gate": 404}.items():
-        got = subprocess.run(["curl", "-s", "-o", os.devnull, "-w", "%{http_code}", "--path-as-is", url + path], stdout=subprocess.PIPE, text=True) if shutil.which("curl") else None
-        if got and int(got.stdout) != status:
-            raise SystemExit(f"FAILED: {path}: {got.stdout}, not {status}")
-    subprocess.run(["node", os.path.join(top, "tests", "browser", "page.mjs"), chromium, url, video, os.path.join(work, "plan.json"), out],
-                   check=True, env={**os.environ, "WINNOW_BROWSER": browser})
-    if plan["teach"]:  # what the page taught is a gate of the command line
-        run("check", os.path.join(out, "taught.safetensors"), *plan["photos"], status=(0, 1))
+    make_gate()
+    server = subprocess.Popen([winnow, "serve", "--web", os.path.join(root, "web"), "--gate", "gate.safetensors", "--port", "0"],
+                              stdout=subprocess.PIPE, text=True)
+    environment["WINNOW_PAGE"] = server.stdout.readline().strip()
+    for part in parts[real:]:
+        {"page": page, "verdicts": verdicts, "rate": rate, "memory": memory}[part](environment["WINNOW_PAGE"])
 finally:
     if server:
         server.send_signal(signal.SIGINT)
-        if server.wait(timeout=10):
-            raise SystemExit(f"FAILED: serve ended with {server.returncode}")
-    shutil.rmtree(work)
+        check(server.wait(timeout=10) == 0, "serve ended with", server.returncode)

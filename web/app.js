@@ -43,9 +43,11 @@ function show(result) {
   setText($('advice'), advice(result));
 }
 
-function tell(text) {
+// A message, and the buttons that help: open (a file), again (the camera), close.
+function tell(text, ...actions) {
   $('message').hidden = !text;
   $('message').querySelector('p').textContent = text || '';
+  for (const button of $('message').querySelectorAll('button')) button.hidden = !actions.includes(button.dataset.text);
 }
 
 // ---- gates ----
@@ -78,16 +80,16 @@ async function open(data) {
       toggleLesson(true);
     } catch {
       bytes = null;
-      tell(t('broken') + error.message);
+      tell(t('broken') + error.message, 'open', 'close');
     }
   }
 }
 
 async function openOwn() {
   const name = new URLSearchParams(location.search).get('gate') ?? 'gate.safetensors';
-  if (!/^[\w.-]+$/.test(name)) return tell(t('noGate'));
+  if (!/^[\w.-]+$/.test(name)) return tell(t('noGate'), 'open');
   const response = await fetch(name).catch(() => null);
-  if (!response?.ok) return tell(t('noGate'));
+  if (!response?.ok) return tell(t('noGate'), 'open');
   return open(await response.arrayBuffer());
 }
 
@@ -122,7 +124,7 @@ async function frame() {
     try {
       if (gate && !photo && $('video').videoWidth && !document.hidden) await judge();
     } catch (error) {
-      tell(error.message);
+      tell(error.message, 'close');
     }
   } while (newer);
   busy = false;
@@ -137,10 +139,13 @@ function next() {
 async function camera(facing) {
   try {
     await startCamera($('video'), facing);
-    tell(bytes ? '' : t('noGate'));
+    if (!bytes) tell(t('noGate'), 'open');
+    else if (gate?.build === 'plain' && !api.warned) tell(t('noSimd'), 'close');
+    else tell('');
+    api.warned = true;
   } catch (error) {
-    if (!window.isSecureContext) tell(t('insecure'));
-    else tell(t(error.name === 'NotAllowedError' ? 'denied' : 'noCamera'));
+    if (!window.isSecureContext) tell(t('insecure'), 'open');
+    else tell(t(error.name === 'NotAllowedError' ? 'denied' : 'noCamera'), 'open', 'again');
   }
 }
 
@@ -178,7 +183,7 @@ function send() {
   $('photo-detail').textContent = t('sent');
 }
 
-// The picture with its verdict written under it.
+// A picture of the picture with its verdict written under it: to another app, or else to a file.
 async function share() {
   const bitmap = await createImageBitmap(photo.blob);
   const size = 720;
@@ -224,24 +229,24 @@ async function take(files) {
   if (model) await open(await model.arrayBuffer());
   const pictures = files.filter((file) => file !== model).sort((a, b) => a.name.localeCompare(b.name));
   if (!pictures.length) return;
-  if (!gate) return tell(t('noGate'));
+  if (!gate) return tell(t('noGate'), 'open');
   const rows = [];
   for (const file of pictures) {
     try {
       rows.push({ file, result: await gate.score(await createImageBitmap(file)) });
     } catch (error) {
-      rows.push({ file, error });
+      rows.push({ file, fault: error instanceof DOMException ? t('noPhoto') : error.message });
     }
   }
   if (rows.length === 1 && rows[0].result) return lookAt(rows[0].file, rows[0].result);
   $('results').replaceChildren(
-    ...rows.map(({ file, result, error }) => {
+    ...rows.map(({ file, result, fault }) => {
       const row = document.createElement('li');
       const name = document.createElement('span');
       const verdict = document.createElement('b');
       row.dataset.verdict = result?.verdict ?? 'none';
       name.textContent = file.name;
-      verdict.textContent = result ? `${t(result.verdict)} · p ${result.pValue.toFixed(3)}` : error.message;
+      verdict.textContent = result ? `${t(result.verdict)} · p ${result.pValue.toFixed(3)}` : fault;
       row.append(name, verdict);
       return row;
     }),
@@ -263,11 +268,13 @@ function progress(state) {
 
 function toggleLesson(on = $('lesson').hidden) {
   $('lesson').hidden = !on;
+  $('stage').classList.toggle('teaching', on);
   $('teach').setAttribute('aria-expanded', on);
-  if (on && bytes)
-    learnerReady()
-      .then(async (l) => progress(await l.state()))
-      .catch(() => setText($('progress'), t('notTaught')));
+  if (!on || !bytes) return;
+  learnerReady()
+    .then(async (l) => progress(await l.state()))
+    .catch(() => setText($('progress'), t('notTaught')))
+    .finally(() => $('lesson').classList.toggle('useless', !learner));
 }
 
 // Adds five pictures a second while a button is held, and learns when it is let go.
@@ -334,8 +341,9 @@ $('language').onclick = () => {
   else show(null);
   if (taught) progress(taught);
 };
-for (const button of [$('open'), $('message').querySelector('button')]) button.onclick = () => $('file').click();
-$('message').querySelector('.again').onclick = () => camera(facing);
+$('open').onclick = () => $('file').click();
+const help = { open: $('open').onclick, again: () => camera(facing), close: () => tell('') };
+for (const button of $('message').querySelectorAll('button')) button.onclick = help[button.dataset.text];
 $('file').onchange = async ({ target }) => {
   await take([...target.files]);
   target.value = '';
@@ -348,6 +356,8 @@ document.addEventListener('drop', async (event) => {
 document.addEventListener('keydown', (event) => {
   if (event.key === ' ' && event.target === document.body) shoot();
 });
+// The guide takes what the panel leaves of the screen.
+new ResizeObserver(() => $('stage').style.setProperty('--lesson', `${$('lesson').offsetHeight}px`)).observe($('lesson'));
 hold($('is'), 'normal');
 hold($('isnot'), 'abnormal');
 

@@ -7,7 +7,7 @@ const en = {
   open: 'Open', turn: 'Turn', shoot: 'Take a picture', teach: 'Teach',
   teachHelp: 'Hold a button while the camera looks around.',
   is: 'This is it', isnot: 'This is not', save: 'Save the gate', forget: 'Start again',
-  send: 'Send to the diagnosis', share: 'Share', back: 'Back', again: 'Try again', dropped: 'Photos',
+  send: 'Send to the diagnosis', share: 'Share', back: 'Back', again: 'Try again', close: 'Continue', dropped: 'Photos', noPhoto: 'not a photo',
   accepted: 'Good — accepted', sent: 'Sent.', refused: 'Only an accepted picture can be sent.',
   notTaught: 'This gate cannot be taught: its network was trained on its own photos. Open a backbone, or a gate that was made on one.',
   loading: 'Loading…', learning: 'Learning…',
@@ -16,6 +16,7 @@ const en = {
   denied: 'The camera is not allowed. Allow it in the browser\'s settings of this page, or open photos instead.',
   insecure: 'Browsers give the camera to https pages only. Photos can be opened or dropped here.',
   noWasm: 'This browser cannot run WebAssembly. A current Safari, Chrome, Edge or Firefox can.',
+  noSimd: 'This browser has no WebAssembly SIMD, so the gate looks at fewer frames a second. An update makes it fast: Safari 16.4, Chrome 91, Firefox 89 or newer.',
   broken: 'This file is not a gate: ', counts: (n, a) => `${n} of it, ${a} not. `, promised: (text) => text,
   promise: (share) => `turns away at most ${share} of the right pictures`,
 };
@@ -36,7 +37,7 @@ const ja = {
   open: '開く', turn: '切替', shoot: '撮影する', teach: '教える',
   teachHelp: 'ボタンを押したまま、カメラを動かしてください。',
   is: 'これです', isnot: 'ちがいます', save: 'ゲートを保存', forget: 'やり直す',
-  send: '診断へ送る', share: '共有', back: '戻る', again: '再試行', dropped: '写真',
+  send: '診断へ送る', share: '共有', back: '戻る', again: '再試行', close: '続ける', dropped: '写真', noPhoto: '写真ではありません',
   accepted: '合格です', sent: '送信しました。', refused: '合格した写真だけを送信できます。',
   notTaught: 'このゲートには教えられません。ネットワークごと学習したものだからです。バックボーン、またはそれから作ったゲートを開いてください。',
   loading: '読み込み中…', learning: '学習中…',
@@ -45,6 +46,7 @@ const ja = {
   denied: 'カメラが許可されていません。ブラウザの設定で許可するか、写真を開いてください。',
   insecure: 'カメラは https のページでのみ使えます。写真を開くか、ドロップしてください。',
   noWasm: 'このブラウザは WebAssembly に対応していません。新しい Safari、Chrome、Edge、Firefox をお使いください。',
+  noSimd: 'このブラウザは WebAssembly SIMD に対応していないため、判定が遅くなります。Safari 16.4、Chrome 91、Firefox 89 以降に更新すると速くなります。',
   broken: 'ゲートのファイルではありません: ', counts: (n, a) => `対象 ${n} 枚、対象外 ${a} 枚。`, promised: inJapanese,
   promise: (share) => `正しい写真のうち退けるのは最大 ${share}`,
 };

@@ -1,185 +1,238 @@
 // SPDX-License-Identifier: Apache-2.0
-// usage: page.mjs CHROMIUM URL VIDEO.mjpeg PLAN.json OUT
-// Looks at the camera page with a fake camera. PLAN.json: { seconds per part, parts: ["normal", "abnormal", ...] or [] where
-// the verdicts of the video are not known, photos: {path: native result} }. Screenshots go to OUT.
+// usage: page.mjs VIDEO.mjpeg PLAN.json
+// Looks at the camera page with a fake camera. PLAN.json: { photos: {path: native result}, threshold, pixels: what the native build makes of
+// `made`, shots: a word for the screenshots' names }.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdtempSync, readFileSync, writeFileSync, copyFileSync, mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { accessible, end, live, message, shot, start, views, visit } from './browser.mjs';
 
-const [executablePath, url, video, planFile, out] = process.argv.slice(2);
-const { chromium } = createRequire(join(process.env.WINNOW_BROWSER, 'x.js'))('playwright-core');
+const [video, planFile] = process.argv.slice(2);
 const plan = JSON.parse(readFileSync(planFile, 'utf8'));
-const browser = await chromium.launch({
-  executablePath,
-  args: ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${video}`],
-});
-const axe = readFileSync(join(process.env.WINNOW_BROWSER, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8');
-const problems = [];
+const open = (page, id) => page.waitForFunction((name) => document.getElementById(name).open, id);
 
-async function openPage(options = {}) {
-  const context = await browser.newContext({ permissions: ['camera'], ...options });
-  const page = await context.newPage();
-  page.on('pageerror', (error) => problems.push(`page error: ${error.message}`));
-  page.on('console', (message) => message.type() === 'error' && !/404/.test(message.text()) && problems.push(`console: ${message.text()}`));
-  page.on('request', (request) => {
-    if (!request.url().startsWith(url) && !/^(blob|data):/.test(request.url())) problems.push(`third-party request: ${request.url()}`);
-  });
-  await page.goto(url);
-  await page.waitForFunction(() => window.winnow?.frames > 3, null, { timeout: 120000 });
-  return { context, page };
+// Every size, light and dark: nothing sticks out, the gauge is at the upper right, all is accessible.
+async function looks(browser) {
+  for (const [name, options] of Object.entries(views))
+    for (const colorScheme of ['light', 'dark']) {
+      const page = await live(browser, { ...options, colorScheme });
+      const { width } = options.viewport;
+      assert.equal(await page.locator('#message').isVisible(), false);
+      const gauge = await page.locator('#gauge').boundingBox();
+      assert.ok(gauge.x + gauge.width / 2 > width / 2 && gauge.y < 60, 'the gauge is at the upper right');
+      assert.equal(await page.locator('#gauge').getAttribute('role'), 'meter');
+      await shot(page, `${plan.shots}-${name}-${colorScheme}`);
+      await accessible(page, `live, ${name}, ${colorScheme}`);
+      await page.click('#teach');
+      await page.waitForFunction(() => /./.test(document.getElementById('progress').textContent));
+      const [guide, lesson] = [await page.locator('#guide').boundingBox(), await page.locator('#lesson').boundingBox()];
+      assert.ok(guide.y + guide.height <= lesson.y || lesson.x + lesson.width <= guide.x, `${name}: the panel covers the guide`);
+      await shot(page, `${plan.shots}-${name}-${colorScheme}-teach`);
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name}: sideways scrolling`);
+      await page.context().close();
+    }
 }
-
-async function accessible(page, state) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => window.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
-  for (const { id, help, nodes } of violations) problems.push(`axe, ${state}: ${id}: ${help}: ${nodes.map((n) => n.html).join(' ')}`);
-}
-
-const shot = (page, name) => page.screenshot({ path: join(out, `${name}.png`) });
-
-// Phone, then desktop; light and dark.
-const phone = await openPage({ viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, colorScheme: 'light' });
-const { page } = phone;
-assert.equal(await page.locator('#message').isVisible(), false);
-const gauge = await page.locator('#gauge').boundingBox();
-assert.ok(gauge.x > 195 && gauge.y < 60, 'the gauge is at the upper right');
-assert.equal(await page.locator('#gauge').getAttribute('role'), 'meter');
-await shot(page, 'phone');
-await accessible(page, 'live');
 
 // What the guide shows is what the gate sees, within a pixel of the screen.
-for (const [width, height] of [[390, 844], [1280, 800], [844, 390]]) {
-  await page.setViewportSize({ width, height });
-  const [seen, guide] = await page.evaluate(async () => {
-    const { squareUnder } = await import('./camera.js');
-    const video = document.getElementById('video');
-    const [x, , side] = squareUnder(video, document.getElementById('guide'));
-    const scale = Math.max(innerWidth / video.videoWidth, innerHeight / video.videoHeight);
-    const { left, width } = document.getElementById('guide').getBoundingClientRect();
-    return [[innerWidth / 2 + (x - video.videoWidth / 2) * scale, side * scale], [left, width]];
-  });
-  for (const i of [0, 1]) assert.ok(Math.abs(seen[i] - guide[i]) < 4, `${width}x${height}: seen ${seen}, guide ${guide}`);
+async function guide(page) {
+  for (const [width, height, teaching] of [[390, 844], [390, 844, true], [1280, 800], [844, 390], [844, 390, true]]) {
+    await page.setViewportSize({ width, height });
+    if (teaching) await page.click('#teach');
+    const [seen, shown] = await page.evaluate(async () => {
+      const { squareUnder } = await import('./camera.js');
+      const video = document.getElementById('video');
+      const [x, y, side] = squareUnder(video, document.getElementById('guide'));
+      const scale = Math.max(innerWidth / video.videoWidth, innerHeight / video.videoHeight);
+      const { left, top, width } = document.getElementById('guide').getBoundingClientRect();
+      return [[innerWidth / 2 + (x - video.videoWidth / 2) * scale, innerHeight / 2 + (y - video.videoHeight / 2) * scale, side * scale], [left, top, width]];
+    });
+    for (const i of [0, 1, 2]) assert.ok(Math.abs(seen[i] - shown[i]) < 4, `${width}x${height}: seen ${seen}, guide ${shown}`);
+    if (teaching) await page.click('#teach');
+  }
+  await page.setViewportSize(views.phone.viewport);
 }
-await page.setViewportSize({ width: 390, height: 844 });
 
 // The same pixels get the same score here, in each build that runs here.
-const made = (size) => Array.from({ length: size * size * 4 }, (_, i) => (i % 4 === 3 ? 255 : (i * i + 7 * i) % 251));
-for (const build of ['relaxed', 'simd', 'plain']) {
-  const { similarity, square } = await page.evaluate(
-    async ([build, data]) => {
-      const { Gate } = await import('./gate/index.js');
-      const { Module } = await import('./gate/module.js');
-      const picture = new ImageData(new Uint8ClampedArray(data), 160, 160);
-      const gate = await Gate.load('gate.safetensors', { build });
-      const module = await Module.load({ build });
-      const out = module.alloc(128 * 128 * 3);
-      module.with(new Uint8Array(data), (at) => module.call.wg_square(at, 160, 160, 2, 1, 128, 0, out));
-      let hash = 0xcbf29ce484222325n; // FNV-1a, as native.c
-      for (const byte of module.bytes.subarray(out, out + 128 * 128 * 3)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
-      return { similarity: gate.score(picture).similarity, square: hash.toString(16).padStart(16, '0') };
-    },
-    [build, made(160)],
-  );
-  const scale = Math.max(1, Math.abs(plan.pixels.similarity));
-  assert.ok(Math.abs(similarity - plan.pixels.similarity) <= 1e-5 * scale, `${build}: ${similarity}, native ${plan.pixels.similarity}`);
-  assert.equal(square, plan.pixels.square0, `${build}: the preprocessed square`);
-}
-
-// What is shown over time follows the video.
-const seen = new Set();
-const rates = [];
-for (let i = 0; i < (plan.parts.length ? 4 * plan.seconds * plan.parts.length : 8); i++) {
-  await page.waitForTimeout(250);
-  seen.add(await page.locator('#stage').getAttribute('data-verdict'));
-  rates.push(parseInt(await page.locator('#speed').textContent(), 10));
-}
-for (const verdict of new Set(plan.parts)) assert.ok(seen.has(verdict), `the video shows ${verdict} pictures, the page ${[...seen]}`);
-rates.sort((a, b) => a - b);
-console.log(`frames a second: median ${rates[rates.length >> 1]}, least ${rates[0]}; ${await page.locator('#speed').textContent()}`);
-
-// A photo that is dropped or opened gets the score that the command line gives.
-for (const [path, native] of Object.entries(plan.photos)) {
-  await page.setInputFiles('#file', path);
-  await page.waitForFunction(() => document.getElementById('photo').open);
-  const detail = await page.locator('#photo-detail').textContent();
-  const verdict = await page.locator('#photo').getAttribute('data-verdict');
-  const similarity = Number(detail.match(/similarity (-?[\d.]+)/)[1]);
-  assert.ok(Math.abs(similarity - native.similarity) < 0.06, `${path}: ${detail}, native ${native.similarity}`);
-  if (Math.abs(native.similarity - plan.threshold) > 0.06) assert.equal(verdict, native.verdict, path);
-  assert.equal(await page.locator('#send').isDisabled(), verdict !== 'normal', 'only an accepted picture can be sent');
-  if (verdict === 'normal') {
-    await page.evaluate(() => (window.winnow.onAccepted = (blob, result) => (window.taken = [blob.size, result.verdict])));
-    await page.click('#send');
-    assert.deepEqual((await page.evaluate(() => window.taken))[1], 'normal');
+async function scores(page) {
+  const made = Array.from({ length: 160 * 160 * 4 }, (_, i) => (i % 4 === 3 ? 255 : (i * i + 7 * i) % 251));
+  for (const build of ['relaxed', 'simd', 'plain']) {
+    const { similarity, square } = await page.evaluate(
+      async ([build, data]) => {
+        const { Gate } = await import('./gate/index.js');
+        const { Module } = await import('./gate/module.js');
+        const picture = new ImageData(new Uint8ClampedArray(data), 160, 160);
+        const gate = await Gate.load('gate.safetensors', { build });
+        const module = await Module.load({ build });
+        const out = module.alloc(128 * 128 * 3);
+        module.with(new Uint8Array(data), (at) => module.call.wg_square(at, 160, 160, 2, 1, 128, 0, out));
+        let hash = 0xcbf29ce484222325n; // FNV-1a, as native.c
+        for (const byte of module.bytes.subarray(out, out + 128 * 128 * 3)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+        return { similarity: gate.score(picture).similarity, square: hash.toString(16).padStart(16, '0') };
+      },
+      [build, made],
+    );
+    const scale = Math.max(1, Math.abs(plan.pixels.similarity));
+    assert.ok(Math.abs(similarity - plan.pixels.similarity) <= 1e-5 * scale, `${build}: ${similarity}, native ${plan.pixels.similarity}`);
+    assert.equal(square, plan.pixels.square0, `${build}: the preprocessed square`);
   }
-  await shot(page, `photo-${verdict}`);
-  await accessible(page, `a photo that is ${verdict}`);
+}
+
+// A photo that is dropped or opened gets the score that the command line gives; only an accepted one can be sent.
+async function photos(page) {
+  const seen = new Set();
+  for (const [path, native] of Object.entries(plan.photos)) {
+    await page.setInputFiles('#file', path);
+    await open(page, 'photo');
+    const detail = await page.locator('#photo-detail').textContent();
+    const verdict = await page.locator('#photo').getAttribute('data-verdict');
+    const similarity = Number(detail.match(/similarity (-?[\d.]+)/)[1]);
+    assert.ok(Math.abs(similarity - native.similarity) < 0.06, `${path}: ${detail}, native ${native.similarity}`);
+    if (Math.abs(native.similarity - plan.threshold) > 0.06 && native.verdict !== 'unsure') assert.equal(verdict, native.verdict, path);
+    assert.equal(await page.locator('#send').isDisabled(), verdict !== 'normal', 'only an accepted picture can be sent');
+    if (verdict === 'normal') {
+      await page.evaluate(() => (window.winnow.onAccepted = (blob, result) => (window.taken = [blob.size, result.verdict])));
+      await page.click('#send');
+      assert.equal((await page.evaluate(() => window.taken))[1], 'normal');
+    }
+    if (!seen.has(verdict)) {
+      await shot(page, `${plan.shots}-photo-${verdict}`);
+      await accessible(page, `a photo that is ${verdict}`);
+    }
+    seen.add(verdict);
+    await page.keyboard.press('Escape');
+  }
+  assert.ok(seen.has('normal') && seen.size > 1, [...seen].join());
+}
+
+// Sharing gives the other app a picture; where there is no other app, a file.
+async function sharing(page) {
+  await page.focus('#shoot');
+  await page.keyboard.press('Enter'); // photographing by keyboard
+  await open(page, 'photo');
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#share')]);
+  assert.equal(download.suggestedFilename(), 'winnow.png');
+  await download.saveAs(join(process.env.WINNOW_SHOTS, `${plan.shots}-shared.png`));
+  await page.evaluate(() => {
+    navigator.canShare = ({ files }) => files.length === 1;
+    navigator.share = async ({ files }) => (window.shared = files[0]);
+  });
+  await page.click('#share');
+  await page.waitForFunction(() => window.shared);
+  const shared = await page.evaluate(async () => {
+    const { width, height } = await createImageBitmap(window.shared);
+    return [window.shared.name, window.shared.type, width, height];
+  });
+  assert.deepEqual(shared, ['winnow.png', 'image/png', 720, 816]);
   await page.keyboard.press('Escape');
 }
 
-// Photographing by keyboard; Japanese; a broken gate; teach mode's panel.
-await page.focus('#shoot');
-await page.keyboard.press('Enter');
-await page.waitForFunction(() => document.getElementById('photo').open);
-await page.keyboard.press('Escape');
-await page.click('#language');
-assert.equal(await page.locator('html').getAttribute('lang'), 'ja');
-assert.equal(await page.locator('#teach').textContent(), '教える');
-await page.click('#teach');
-await page.waitForFunction(() => /./.test(document.getElementById('progress').textContent));
-assert.doesNotMatch(await page.locator('#progress').textContent(), /[a-z]{3}/, 'English in the Japanese page');
-await accessible(page, 'teaching, in Japanese');
-await shot(page, 'phone-ja');
-await page.click('#teach');
-await page.click('#language');
-await page.setInputFiles('#file', { name: 'broken.safetensors', mimeType: 'application/octet-stream', buffer: Buffer.from('not a gate at all') });
-await page.waitForFunction(() => !document.getElementById('message').hidden);
-assert.match(await page.locator('#message p').textContent(), /not a gate: .+/);
-await accessible(page, 'a broken gate');
-await phone.context.close();
-
-// Teaching: what the camera shows now is it; the new gate takes over and can be saved.
-if (plan.teach) {
-  const teaching = await openPage({ viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, colorScheme: 'dark' });
-  await teaching.page.click('#teach');
-  await teaching.page.waitForFunction(() => /./.test(document.getElementById('progress').textContent));
-  const box = await teaching.page.locator('#isnot').boundingBox();
-  await teaching.page.mouse.move(box.x + 20, box.y + 20);
-  await teaching.page.mouse.down();
-  await teaching.page.waitForTimeout(3000);
-  await shot(teaching.page, 'teach-dark');
-  await teaching.page.mouse.up();
-  await teaching.page.waitForFunction(() => !document.getElementById('save').disabled, null, { timeout: 300000 });
-  const [download] = await Promise.all([teaching.page.waitForEvent('download'), teaching.page.click('#save')]);
-  await download.saveAs(join(out, 'taught.safetensors'));
-  await teaching.context.close();
+// A folder with a folder in it, dropped as a person drops it: every photo in a list, what is no photo too.
+async function folder(page) {
+  const top = mkdtempSync(join(tmpdir(), 'winnow-drop-'));
+  mkdirSync(join(top, 'inner'));
+  const paths = Object.keys(plan.photos).slice(0, 6);
+  paths.forEach((path, i) => copyFileSync(path, join(top, i % 2 ? 'inner' : '', `${i}.jpg`)));
+  writeFileSync(join(top, 'notes.txt'), 'no photo');
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: [top], dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop']) await session.send('Input.dispatchDragEvent', { type, x: 200, y: 300, data });
+  await open(page, 'list');
+  const rows = await page.locator('#results li').evaluateAll((list) => list.map((row) => [row.firstChild.textContent, row.dataset.verdict]));
+  assert.deepEqual(rows.map(([name]) => name), [...paths.map((_, i) => `${i}.jpg`), 'notes.txt']);
+  paths.forEach((path, i) => {
+    const { similarity, verdict } = plan.photos[path];
+    if (Math.abs(similarity - plan.threshold) > 0.06 && verdict !== 'unsure') assert.equal(rows[i][1], verdict, path);
+  });
+  assert.equal(rows.at(-1)[1], 'none');
+  await accessible(page, 'a folder of photos');
+  await shot(page, `${plan.shots}-folder`);
+  await page.keyboard.press('Escape');
 }
 
-// Small screens, desktop, and no network after the first visit.
-const narrow = await openPage({ viewport: { width: 320, height: 568 } });
-assert.ok(await narrow.page.evaluate(() => document.documentElement.scrollWidth <= 320), 'no sideways scrolling at 320 pixels');
-await shot(narrow.page, 'narrow');
-await narrow.context.close();
-const desktop = await openPage({ viewport: { width: 1280, height: 800 }, colorScheme: 'dark' });
-await shot(desktop.page, 'desktop-dark');
-await desktop.page.evaluate(() => navigator.serviceWorker.ready);
-await desktop.page.waitForFunction(async () => (await caches.match('gate.safetensors')) !== undefined);
-await desktop.context.setOffline(true);
-await desktop.page.reload();
-await desktop.page.waitForFunction(() => window.winnow?.frames > 3, null, { timeout: 120000 });
-await desktop.context.close();
+async function japanese(page) {
+  await page.click('#language');
+  assert.equal(await page.locator('html').getAttribute('lang'), 'ja');
+  assert.equal(await page.locator('#teach').textContent(), '教える');
+  await page.setInputFiles('#file', Object.keys(plan.photos)[0]);
+  await open(page, 'photo');
+  await accessible(page, 'a photo, in Japanese');
+  await shot(page, `${plan.shots}-photo-ja`);
+  await page.keyboard.press('Escape');
+  await accessible(page, 'live, in Japanese');
+  await shot(page, `${plan.shots}-phone-ja`);
+  await page.click('#language');
+}
 
-// No camera allowed: a helpful message, and photos still work.
-const denied = await browser.newContext({ permissions: [] });
-const page2 = await denied.newPage();
-await page2.addInitScript(() => {
-  navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
+async function brokenGate(page) {
+  await page.setInputFiles('#file', { name: 'broken.safetensors', mimeType: 'application/octet-stream', buffer: Buffer.from('not a gate at all') });
+  assert.match(await message(page), /not a gate: .+/);
+  await accessible(page, 'a broken gate');
+  await shot(page, `${plan.shots}-broken-gate`);
+  await page.click('#message [data-text=close]');
+  const before = await page.evaluate(() => window.winnow.frames);
+  await page.waitForFunction((n) => window.winnow.frames > n + 2, before); // the old gate goes on
+}
+
+async function offline(browser) {
+  const page = await live(browser, views.desktop);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.waitForFunction(async () => (await caches.match('gate.safetensors')) !== undefined);
+  await page.context().setOffline(true);
+  await page.reload();
+  await page.waitForFunction(() => window.winnow?.frames > 3, null, { timeout: 120000 });
+  await page.context().close();
+}
+
+// Browsers that lack something: each is told what helps, in both languages, and photos still work.
+async function lacking(name, wanted, browser, options = {}, prepare = null) {
+  for (const locale of ['en', 'ja']) {
+    const page = await visit(browser, { ...views.phone, ...options, locale }, prepare);
+    const text = await message(page);
+    assert.match(text, wanted[locale], name);
+    await accessible(page, `${name}, ${locale}`);
+    await shot(page, `${name}-${locale}`);
+    await page.context().close();
+  }
+}
+
+const camera = '--use-fake-ui-for-media-stream'; // allows it
+const browser = await start(video, camera);
+await looks(browser);
+const page = await live(browser, { ...views.phone, colorScheme: 'light' });
+await guide(page);
+await scores(page);
+await photos(page);
+await sharing(page);
+await folder(page);
+await japanese(page);
+await brokenGate(page);
+await page.context().close();
+await offline(browser);
+await lacking('no-wasm', { en: /cannot run WebAssembly/, ja: /WebAssembly に対応していません/ }, browser, {}, () => delete window.WebAssembly);
+const empty = { en: /no gate here yet/, ja: /ゲートがありません/ };
+await lacking('no-gate', empty, browser, { serviceWorkers: 'block' }, () => {
+  const get = window.fetch;
+  window.fetch = (what, ...rest) => (String(what).endsWith('.safetensors') ? Promise.resolve(new Response('', { status: 404 })) : get(what, ...rest));
 });
-await page2.goto(url);
-await page2.waitForFunction(() => !document.getElementById('message').hidden);
-assert.match(await page2.locator('#message p').textContent(), /not allowed/);
-await accessible(page2, 'no camera allowed');
-await shot(page2, 'denied');
-await browser.close();
-assert.deepEqual(problems, []);
+await end(browser);
+
+const refusing = await start(video); // asks, and nobody says yes
+await lacking('camera-denied', { en: /not allowed/, ja: /許可されていません/ }, refusing);
+await end(refusing);
+
+const blind = await start(null, camera); // a computer without a camera
+await lacking('no-camera', { en: /No camera was found/, ja: /カメラが見つかりません/ }, blind);
+const photo = await visit(blind, views.desktop);
+await message(photo);
+await photo.setInputFiles('#file', Object.keys(plan.photos)[0]);
+await open(photo, 'photo');
+await end(blind);
+
+const old = await start(video, camera, '--js-flags=--no-enable-sse4-1'); // without it, V8 has no SIMD
+await lacking('no-simd', { en: /no WebAssembly SIMD/, ja: /WebAssembly SIMD に対応していない/ }, old, { permissions: ['camera'] });
+const slow = await live(old, { permissions: ['camera'] });
+assert.equal(await slow.evaluate(() => window.winnow.gate.build), 'plain');
+await slow.click('#message [data-text=close]');
+assert.equal(await slow.locator('#message').isVisible(), false);
+await end(old);

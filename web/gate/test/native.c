@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * usage: native GATE   The bridge compiled for this machine: reads "width height format orientation" lines,
  * each followed by that many raw bytes, from stdin; prints a line of JSON each: what the browser must get
- * too. */
+ * too.
+ *        native        Smooths live video: reads "verdict p-value similarity seconds" lines, one a frame, and
+ * prints the number of the verdict to show at each. */
 #include "../src/bridge.c"
 
 #include <inttypes.h>
@@ -17,13 +19,29 @@ static uint64_t fnv1a(const uint8_t *bytes, size_t size)
     return hash;
 }
 
+static int smooth(void)
+{
+    winnow_stream *stream = wg_stream();
+    int verdict;
+    double p_value, similarity, seconds;
+    while (stream && scanf("%d %lf %lf %lf", &verdict, &p_value, &similarity, &seconds) == 4) {
+        if (wg_stream_update(stream, verdict, p_value, similarity, -1, 0, seconds) < 0)
+            return 3;
+        printf("%g\n", result[0]);
+    }
+    free(stream);
+    return stream ? 0 : 3;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 1)
+        return smooth();
     winnow_gate *gate;
     winnow_session *session;
     if (argc != 2 || winnow_gate_open(argv[1], &gate, &error) ||
         winnow_session_create(gate, &session, &error)) {
-        fprintf(stderr, "native: %s\n", argc == 2 ? error.message : "usage: native GATE");
+        fprintf(stderr, "native: %s\n", argc == 2 ? error.message : "usage: native [GATE]");
         return 2;
     }
     int width, height, format, orientation;
