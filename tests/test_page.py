@@ -26,11 +26,12 @@ if real and not (os.path.isfile(mobilenet) and os.path.isdir(f"{data}/normal2"))
     sys.exit(77)
 os.makedirs(shots, exist_ok=True)
 
+import drawn
 from harness import check, done, run, winnow
 
 environment = {**os.environ, "CHROMIUM": chromium, "WINNOW_BROWSER": browser, "WINNOW_SHOTS": shots}
 VERDICTS = ("normal", "unsure", "abnormal")
-KINDS = {"normal": "normal", "lookalike": "near", "other": "far"}  # folders of `winnow synth`, and of the photos
+KINDS = {"normal": "normal", "lookalike": "near", "other": "far"}  # and the folders of photos
 random.seed(1)
 
 
@@ -39,8 +40,8 @@ def node(script, *arguments):
 
 
 def pick(kind, count):
-    folder = f"{data}/{KINDS[kind]}" if real else f"p/test/{kind}"
-    return random.sample(sorted(glob.glob(folder + "/**/*.jpg", recursive=True)), count)
+    folder = f"{data}/{KINDS[kind]}/**/*.jpg" if real else "p/test/lookalike/*.jpg" if kind == "lookalike" else f"{kind}/*.png"
+    return random.sample(sorted(glob.glob(folder, recursive=True)), count)
 
 
 def judge(gate, pictures):
@@ -50,20 +51,13 @@ def judge(gate, pictures):
     return [results[path] for path in pictures]
 
 
-def train(output, *options):
-    """A small network on drawn pictures; it judges so-so, which is enough to compare judges."""
-    done("train", "--backbone", "none", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--abnormal", "p/train/lookalike",
-         "--input-size", "96", "--save-interval", "100", "--batch", "8", "--augment", "none", "--false-reject", "20%", "--report", "none",
-         *options, "-o", output)
-
-
 def make_gate():
     if real:
         done("train", "--backbone", mobilenet, "--normal", f"{data}/normal", "--abnormal", f"{data}/far", "--abnormal", f"{data}/near",
              "--report", "none", "-o", "gate.safetensors")
     else:
         done("synth", "p", "--count", "60", "--size", "320x240")
-        train("gate.safetensors", "--width", "0.35", "--epochs", "12", "--embedding-size", "32")
+        drawn.gate(winnow, "gate.safetensors")
 
 
 def film(name, pictures):
