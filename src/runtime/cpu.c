@@ -49,10 +49,19 @@ static wn_cpu lower(wn_cpu level, wn_cpu highest)
     return level >= WN_CPU_NEON_DOTPROD && highest < WN_CPU_NEON_DOTPROD ? WN_CPU_BASELINE : highest;
 }
 
+static const char *wanted_level(void)
+{
+#ifdef __wasm__ /* a page has no environment, and wasi-libc ends the program where it finds none */
+    return NULL;
+#else
+    return getenv("WINNOW_CPU");
+#endif
+}
+
 wn_cpu wn_cpu_level(void)
 {
     wn_cpu level = lower(wn_cpu_detected(), (wn_cpu)atomic_load(&limit));
-    const char *wanted = getenv("WINNOW_CPU");
+    const char *wanted = wanted_level();
     for (size_t i = 0; wanted && i < sizeof names / sizeof *names; i++)
         if (!strcmp(wanted, names[i]))
             level = lower(level, (wn_cpu)i);

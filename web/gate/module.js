@@ -49,14 +49,9 @@ export async function bytesOf(source) {
 // The library opens no files and prints nothing: of WASI it gets only what libc's start asks for.
 const ENOSYS = 52;
 const wasi = {
-  environ_get: () => 0,
-  environ_sizes_get: () => 0,
   fd_close: () => ENOSYS,
   fd_seek: () => ENOSYS,
   fd_write: () => ENOSYS,
-  proc_exit: () => {
-    throw new WinnowError('the module ended: please report it');
-  },
 };
 
 export class Module {

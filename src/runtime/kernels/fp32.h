@@ -17,7 +17,11 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #ifdef __clang__
-#define UNROLL     _Pragma("clang loop unroll(full)")
+#if defined(__wasm__) && !defined(__wasm_simd128__)
+#define UNROLL ONE_BY_ONE /* the build for old browsers must be small before it is fast */
+#else
+#define UNROLL _Pragma("clang loop unroll(full)")
+#endif
 #define UNROLL4    _Pragma("clang loop unroll_count(4)")
 #define ONE_BY_ONE _Pragma("clang loop unroll(disable)")
 #else
