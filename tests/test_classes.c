@@ -79,9 +79,33 @@ static void test_two_classes_are_logistic(void **state)
     for (int i = 0; i < N; i++)
         sign[i] = b->label[i] ? 1 : -1;
     assert_int_equal(wn_softmax_fit(b->x, b->label, b->weight, N, D, 2, 0.5, w, NULL), WINNOW_OK);
-    assert_int_equal(wn_logistic_fit(b->x, sign, b->weight, N, D, 1.0, binary, NULL), WINNOW_OK);
+    assert_int_equal(wn_logistic_fit(b->x, sign, b->weight, N, D, 1.0, NULL, binary, NULL), WINNOW_OK);
     for (int j = 0; j < D; j++)
         assert_true(fabsf(w[D + 1 + j] - w[j] - binary[j]) < 1e-3f);
+    free(b);
+}
+
+/* A fit that knows one of nearly the same rows ends where one that knows nothing does. */
+static void test_a_known_fit_changes_nothing(void **state)
+{
+    (void)state;
+    const int fewer = N * 4 / 5;
+    blobs *b = malloc(sizeof *b);
+    float alone[D], after[D], sign[N], most = 0;
+    wn_logistic known = {0};
+    draw(b, 2);
+    for (int i = 0; i < N; i++)
+        sign[i] = b->label[i] ? 1 : -1;
+    assert_int_equal(wn_logistic_fit(b->x, sign, b->weight, N, D, 1.0, &known, after, NULL), WINNOW_OK);
+    assert_memory_equal(known.w, after, sizeof after);
+    assert_int_equal(wn_logistic_fit(b->x, sign, b->weight, fewer, D, 1.0, &known, after, NULL), WINNOW_OK);
+    assert_int_equal(wn_logistic_fit(b->x, sign, b->weight, fewer, D, 1.0, NULL, alone, NULL), WINNOW_OK);
+    for (int j = 0; j < D; j++) {
+        assert_true(fabsf(after[j] - alone[j]) < 1e-4f);
+        most = fmaxf(most, fabsf(known.w[j] - alone[j]));
+    }
+    assert_true(most > 1e-3f); /* its own minimum, not the known one */
+    wn_logistic_free(&known);
     free(b);
 }
 
@@ -194,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_gradient_vanishes),
         cmocka_unit_test(test_two_classes_are_logistic),
+        cmocka_unit_test(test_a_known_fit_changes_nothing),
         cmocka_unit_test(test_temperature),
         cmocka_unit_test(test_best),
         cmocka_unit_test(test_diagnosis),

@@ -197,7 +197,7 @@ static void what_cannot_be_fitted_is_refused(void **state)
         winnow_error error;
         assert_int_equal(wn_spec_parse(cases[i].spec, &spec, NULL), WINNOW_OK);
         assert_int_equal(wn_scorer_fit(&spec, &data->samples, rows + cases[i].first, cases[i].count, NULL,
-                                       &scorer, &error),
+                                       NULL, &scorer, &error),
                          WINNOW_ERROR_DATA);
         if (!strstr(error.message, cases[i].says))
             fail_msg("%s: %s", cases[i].spec, error.message);
@@ -303,7 +303,7 @@ static void kept_features_score_as_unit_vectors(void **state)
     assert_int_equal(wn_spec_parse("cosine:embedding", &spec, NULL), WINNOW_OK);
     for (int i = 0; i < samples.count; i++) {
         const float *const feature[WN_FEATURES] = {[WN_EMBEDDING] = samples.feature[WN_EMBEDDING] + i * 4};
-        assert_int_equal(wn_scorer_fit(&spec, &samples, &i, 1, NULL, &scorer, NULL), WINNOW_OK);
+        assert_int_equal(wn_scorer_fit(&spec, &samples, &i, 1, NULL, NULL, &scorer, NULL), WINNOW_OK);
         worst = fmax(worst, fabs((double)wn_scorer_score(&scorer, feature, scratch) - 1));
         wn_scorer_free(&scorer);
     }

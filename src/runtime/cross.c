@@ -88,6 +88,7 @@ typedef struct cross {
     float *raw;     /* (samples.count, parts) */
     float *scratch; /* one x */
     int *list;      /* [samples.count] */
+    wn_logistic known[WN_MAX_PARTS];
 } cross;
 
 static void score_row(const cross *work, const wn_scorer *scorer, int row)
@@ -102,23 +103,22 @@ static void score_row(const cross *work, const wn_scorer *scorer, int row)
 }
 
 /* Fits without one fold of one kind (fold < 0: with everything) and scores what was left out. */
-static winnow_status leave_out(const cross *work, bool normal, int fold, wn_scorer *scorer,
-                               winnow_error *error)
+static winnow_status leave_out(cross *work, bool normal, int fold, wn_scorer *scorer, winnow_error *error)
 {
     const wn_samples *samples = work->samples;
     int kept = 0;
     for (int i = 0; i < samples->count; i++)
         if (is_normal(samples, i) != normal || work->folds->fold[i] != fold)
             work->list[kept++] = i;
-    winnow_status status = wn_scorer_fit(work->spec, samples, work->list, kept, work->classes, scorer, error);
+    winnow_status status =
+        wn_scorer_fit(work->spec, samples, work->list, kept, work->classes, work->known, scorer, error);
     for (int i = 0; i < samples->count && !status; i++)
         if (is_normal(samples, i) == normal && work->folds->fold[i] == fold)
             score_row(work, scorer, i);
     return status;
 }
 
-static winnow_status score_left_out(const cross *work, bool abnormals, const wn_scorer *whole,
-                                    winnow_error *error)
+static winnow_status score_left_out(cross *work, bool abnormals, const wn_scorer *whole, winnow_error *error)
 {
     winnow_status status = WINNOW_OK;
     for (int kind = 0; kind < (abnormals ? 2 : 1); kind++) {
@@ -185,7 +185,8 @@ winnow_status wn_cross_fit(const wn_scorer_spec *spec, const wn_samples *samples
                   classes,
                   calloc(count * spec->parts + 1, sizeof(float)),
                   calloc(dim + 1, sizeof(float)),
-                  calloc(count + 1, sizeof(int))};
+                  calloc(count + 1, sizeof(int)),
+                  {{0}}};
     *scorer = (wn_scorer){0};
     winnow_status status = work.raw && work.scratch && work.list ? WINNOW_OK : wn_fail_memory(error);
     if (!status)
@@ -199,6 +200,8 @@ winnow_status wn_cross_fit(const wn_scorer_spec *spec, const wn_samples *samples
         if (abnormals || is_normal(samples, i))
             score[i] = wn_standard_score(scorer, work.raw + (size_t)i * scorer->parts);
     }
+    for (int p = 0; p < WN_MAX_PARTS; p++)
+        wn_logistic_free(&work.known[p]);
     free(work.raw);
     free(work.scratch);
     free(work.list);

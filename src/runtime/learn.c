@@ -136,7 +136,8 @@ static winnow_status judge_before(const wn_gate_file *gate, int first_new, float
 
 /* Scores every fifth of the new rows by a gate made of everything else, standardised as the taught one is. */
 static winnow_status judge_new_part(const wn_gate_file *gate, const wn_learned *learned, int first_new,
-                                    int part, int *list, float *score, winnow_error *error)
+                                    int part, int *list, wn_logistic *known, float *score,
+                                    winnow_error *error)
 {
     const wn_samples *memory = &gate->memory;
     int kept = 0;
@@ -144,7 +145,8 @@ static winnow_status judge_new_part(const wn_gate_file *gate, const wn_learned *
         if (i < first_new || (i - first_new) % NEW_PARTS != part)
             list[kept++] = i;
     wn_scorer scorer;
-    winnow_status status = wn_scorer_fit(&learned->spec, memory, list, kept, &gate->classes, &scorer, error);
+    winnow_status status =
+        wn_scorer_fit(&learned->spec, memory, list, kept, &gate->classes, known, &scorer, error);
     for (int p = 0; p < scorer.parts && !status; p++) {
         scorer.part[p].centre = learned->scorer.part[p].centre;
         scorer.part[p].spread = learned->scorer.part[p].spread;
@@ -171,8 +173,11 @@ static winnow_status judge_new(const wn_gate_file *gate, wn_learned *learned, in
         return wn_fail_memory(error);
     winnow_status status = WINNOW_OK;
     winnow_error failure;
+    wn_logistic known[WN_MAX_PARTS] = {{0}};
     for (int part = 0; part < parts && !status; part++)
-        status = judge_new_part(gate, learned, first_new, part, list, score, &failure);
+        status = judge_new_part(gate, learned, first_new, part, list, known, score, &failure);
+    for (int p = 0; p < WN_MAX_PARTS; p++)
+        wn_logistic_free(&known[p]);
     free(list);
     shares->new_rejected = shares->new_accepted = NAN;
     if (!status)

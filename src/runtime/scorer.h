@@ -8,6 +8,7 @@
 #ifndef WN_SCORER_H
 #define WN_SCORER_H
 
+#include "logistic.h"
 #include "samples.h"
 
 #include <stdbool.h>
@@ -85,10 +86,12 @@ typedef struct wn_scorer {
 typedef wn_table wn_class_vectors;
 
 /* Fits to the samples rows[count]. centre 0 and spread 1 are left: see wn_cross_fit. Where photos are
- * weighted, each weighs 1/sqrt(size of its group): between every photo alike and every group alike. Free with
- * wn_scorer_free. */
+ * weighted, each weighs 1/sqrt(size of its group): between every photo alike and every group alike. known:
+ * NULL, or [WN_MAX_PARTS], {0} before the first of several fits to much the same rows, freed by the caller.
+ * Free with wn_scorer_free. */
 winnow_status wn_scorer_fit(const wn_scorer_spec *spec, const wn_samples *samples, const int *rows, int count,
-                            const wn_class_vectors *classes, wn_scorer *scorer, winnow_error *error);
+                            const wn_class_vectors *classes, wn_logistic *known, wn_scorer *scorer,
+                            winnow_error *error);
 void wn_scorer_free(wn_scorer *scorer);
 
 /* Floats of scratch that scoring needs. */

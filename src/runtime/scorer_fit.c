@@ -2,7 +2,6 @@
  * Fitting: gather x of the chosen normals and abnormals, then one function a kind fills the part's tables. */
 #include "coreset.h"
 #include "gaussian.h"
-#include "logistic.h"
 #include "scorer.h"
 #include "vector.h"
 
@@ -20,6 +19,7 @@ typedef struct fit_data {
     rows_of normal, abnormal;
     int first_learned;
     const wn_class_vectors *classes;
+    wn_logistic *known; /* NULL: of no earlier fit */
 } fit_data;
 
 static void free_rows(rows_of *rows)
@@ -300,7 +300,7 @@ static winnow_status fit_logistic(const fit_data *data, wn_table *table, winnow_
             weight[at] = kinds[k]->weight[i] * n / 2;
         }
     if (!status)
-        status = wn_logistic_fit(x, sign, weight, n, d, strength, table->data, error);
+        status = wn_logistic_fit(x, sign, weight, n, d, strength, data->known, table->data, error);
     for (int j = 0; j < d && !status; j++)
         table->data[j] = (float)(table->data[j] / scale);
     free(x);
@@ -339,7 +339,8 @@ static winnow_status (*const fit[WN_SCORER_KINDS])(const fit_data *, wn_table *,
 /* ---- all parts ---- */
 
 static winnow_status fit_part(const wn_spec_part *spec, const wn_samples *samples, const int *list, int count,
-                              const wn_class_vectors *classes, wn_part *part, winnow_error *error)
+                              const wn_class_vectors *classes, wn_logistic *known, wn_part *part,
+                              winnow_error *error)
 {
     *part = (wn_part){.spec = *spec, .spread = 1};
     for (int f = 0; f < WN_FEATURES; f++)
@@ -354,7 +355,7 @@ static winnow_status fit_part(const wn_spec_part *spec, const wn_samples *sample
             part->dim += samples->dim[f];
         }
     winnow_status status = spec->centred ? find_origin(part, samples, list, count, error) : WINNOW_OK;
-    fit_data data = {.first_learned = samples->first_learned, .classes = classes};
+    fit_data data = {.first_learned = samples->first_learned, .classes = classes, .known = known};
     if (!status)
         status = gather(part, samples, list, count, true, &data.normal, error);
     if (!status)
@@ -369,7 +370,8 @@ static winnow_status fit_part(const wn_spec_part *spec, const wn_samples *sample
 }
 
 winnow_status wn_scorer_fit(const wn_scorer_spec *spec, const wn_samples *samples, const int *rows, int count,
-                            const wn_class_vectors *classes, wn_scorer *scorer, winnow_error *error)
+                            const wn_class_vectors *classes, wn_logistic *known, wn_scorer *scorer,
+                            winnow_error *error)
 {
     *scorer = (wn_scorer){0};
     int abnormals = 0;
@@ -385,8 +387,8 @@ winnow_status wn_scorer_fit(const wn_scorer_spec *spec, const wn_samples *sample
             scorer->dim[f] = 0;
     for (int p = 0; p < spec->parts; p++) {
         scorer->parts = p + 1;
-        winnow_status status =
-            fit_part(&spec->part[p], samples, rows, count, classes, &scorer->part[p], error);
+        winnow_status status = fit_part(&spec->part[p], samples, rows, count, classes,
+                                        known ? known + p : NULL, &scorer->part[p], error);
         if (status)
             return status;
     }

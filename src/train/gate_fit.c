@@ -141,7 +141,7 @@ static winnow_status held_out_fit(const wn_gate_fit_options *options, const wn_s
         rows[i] = i;
     c->source = WN_CALIBRATED_HELD_OUT;
     winnow_status status =
-        wn_scorer_fit(&c->spec, samples, rows, options->held_out, &options->classes, &c->scorer, error);
+        wn_scorer_fit(&c->spec, samples, rows, options->held_out, &options->classes, NULL, &c->scorer, error);
     free(rows);
     if (!status)
         status = score_held_out(options, samples, c, error);
