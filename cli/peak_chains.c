@@ -18,6 +18,12 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+#ifdef __wasm_relaxed_simd__ /* which the compiler does not find by itself */
+#define MULTIPLY_ADD(x, a, b) ((vec)__builtin_wasm_relaxed_madd_f32x4(x, a, b))
+#else
+#define MULTIPLY_ADD(x, a, b) ((x) * (a) + (b))
+#endif
+
 double NAME(long steps)
 {
     static volatile float one = 1; /* what the compiler does not know, it cannot fold */
@@ -27,7 +33,7 @@ double NAME(long steps)
         sum[i] = a + one * (float)i;
     const double start = now();
     for (long k = 0; k < steps; k++)
-        _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) sum[i] = sum[i] * a + b;
+        _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) sum[i] = MULTIPLY_ADD(sum[i], a, b);
     const double seconds = now() - start;
     vec total = sum[0];
     for (int i = 1; i < CHAINS; i++)

@@ -45,6 +45,7 @@
 #define GEMM_STEPS     ONE_BY_ONE
 #define STEM_STEPS     ONE_BY_ONE
 #define DEPTHWISE_PAIR 1
+#define STREAMED
 #else
 #define TILE_ROWS 6
 #endif

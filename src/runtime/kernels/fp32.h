@@ -6,6 +6,7 @@
  *   DEPTHWISE_PIXELS  neighbouring pixels of a depthwise tile
  *   MINIMUM, MAXIMUM  of two registers: C has no operator for them that the compilers see through
  *   DOT or PAIRS and WIDEN; TO_BYTES and STORE16: see int8.h
+ *   STREAMED          where products of bytes are those of stream8.h
  *   TOGETHER and so on, where it has instructions for bf16: see bf16.h
  *   LEVEL, FILL       what it is called
  * and includes this file. Every loop over an array of vectors has constant bounds once its function is
@@ -306,10 +307,10 @@ INLINE void depthwise_tile(const int kernel, const int stride, const bool bf16, 
             vec w[5];
             UNROLL
             for (int x = 0; x < kernel; x++)
-                w[x] = load(weight + x * WN_BLOCK + v * WIDTH);
+                w[x] = LOAD_AT(weight, x * WN_BLOCK + v * WIDTH);
             UNROLL
             for (int i = 0; i < (pixels - 1) * stride + kernel; i++) {
-                const vec value = load(row + i * WN_BLOCK + v * WIDTH);
+                const vec value = LOAD_AT(row, i * WN_BLOCK + v * WIDTH);
                 UNROLL
                 for (int p = 0; p < pixels; p++)
                     if (i >= p * stride && i < p * stride + kernel)
@@ -431,7 +432,7 @@ void FILL(wn_kernels *kernels)
         .level = LEVEL,
         .gemm_columns = COLUMNS < WN_BLOCK ? WN_BLOCK : COLUMNS,
         .gemm = gemm,
-        .gemm8 = gemm8,
+        .gemm8 = GEMM8,
         .quantise = quantise,
 #ifdef TOGETHER
         .together = TOGETHER,

@@ -22,6 +22,27 @@ INLINE ivec weights8(const int8_t *b, int step, int v, size_t panel)
     return *(const ivec *)(b + step * 4 * WN_BLOCK + v * WIDTH / WN_BLOCK * panel + v * WIDTH % WN_BLOCK * 4);
 }
 
+/* What the sums mean, to the activation and its store. */
+INLINE void gemm8_finish(const int rows, const int vectors, const wn_gemm *g, int column, int pixel,
+                         const gemm8_sums sum)
+{
+    gemm_sums real;
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        const vec scale = load(g->scale + column + v * WIDTH), bias = load(g->bias + column + v * WIDTH);
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            vec scaled = __builtin_convertvector(sum[r][v], vec) * scale;
+            HOLD(scaled);
+            real[r][v] = scaled + bias;
+        }
+    }
+    gemm_finish(rows, vectors, g, column, pixel, real);
+}
+
+#ifdef STREAMED
+#include "stream8.h"
+#else
 #ifdef DOT
 /* `steps` steps of four of the inner dimension, in one block of a. */
 INLINE void gemm8_steps(const int steps, const int rows, const int vectors, const uint8_t *a, const int8_t *b,
@@ -87,18 +108,7 @@ INLINE void gemm8_tile(const int rows, const int vectors, const wn_gemm *g, int 
     if (k)
         gemm8_steps(WN_BLOCK / 8, rows, vectors, a, b, panel, sum);
 
-    gemm_sums real;
-    UNROLL
-    for (int v = 0; v < vectors; v++) {
-        const vec scale = load(g->scale + column + v * WIDTH), bias = load(g->bias + column + v * WIDTH);
-        UNROLL
-        for (int r = 0; r < rows; r++) {
-            vec scaled = __builtin_convertvector(sum[r][v], vec) * scale;
-            HOLD(scaled);
-            real[r][v] = scaled + bias;
-        }
-    }
-    gemm_finish(rows, vectors, g, column, pixel, real);
+    gemm8_finish(rows, vectors, g, column, pixel, sum);
 }
 
 TILES(gemm8)
@@ -107,6 +117,11 @@ static void gemm8(const wn_gemm *g)
 {
     gemm_all(g, gemm8_wide, gemm8_narrow);
 }
+#endif
+
+#ifndef GEMM8
+#define GEMM8 gemm8
+#endif
 
 static void quantise(const float *in, uint8_t *out, size_t count, float scale, float zero)
 {
