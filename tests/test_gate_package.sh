@@ -14,9 +14,11 @@ trap 'rm -rf "$work"' EXIT
 "$winnow" synth "$work/p" --count 24 --size 128x128 >/dev/null
 WINNOW_HOME=$work "$winnow" train --backbone none --normal "$work/p/train/normal" --abnormal "$work/p/train/other" --width 0.35 --input-size 96 \
     --epochs 20 --save-interval 20 --embedding-size 32 --batch 16 --augment none --false-reject 20% --report none -o "$work/gate.safetensors" 2>/dev/null >&2
+"$winnow" quantize "$work/gate.safetensors" --calibrate "$work/p/train/normal" --abnormal "$work/p/train/other" --max-drop 1 \
+    -o "$work/int8.safetensors" 2>/dev/null >&2
 backbone=${WINNOW_DATA:-../shared/data/dev}/../../weights/mobilenet_v2_imagenet.safetensors
 [ ! -f "$backbone" ] || export WINNOW_BACKBONE="$PWD/$backbone"
 case ${WINNOW_BACKBONE:-} in "$PWD//"*) export WINNOW_BACKBONE="$backbone" ;; esac
 relaxed=--experimental-wasm-relaxed-simd # of Node before 21; newer ones need no flag
 node $relaxed -e 0 2>/dev/null || relaxed=
-WINNOW_GATE=$work/gate.safetensors WINNOW_NATIVE=$native WINNOW_PROGRAM=$winnow node $relaxed --test web/gate/test/
+WINNOW_GATE=$work/gate.safetensors WINNOW_INT8_GATE=$work/int8.safetensors WINNOW_NATIVE=$native WINNOW_PROGRAM=$winnow node $relaxed --test web/gate/test/

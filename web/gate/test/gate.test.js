@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // In Node: both builds against the native one, on drawn pixels of every format, size parity and orientation.
-// WINNOW_NATIVE: the program of native.c; WINNOW_GATE: a gate file; WINNOW_PROGRAM: the command line.
+// WINNOW_NATIVE: the program of native.c; WINNOW_GATE: a gate file; WINNOW_INT8_GATE: the same in int8; WINNOW_PROGRAM: the command line.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { pathToFileURL } from 'node:url';
 import { Gate, Learner, WinnowError, bestBuild } from '../index.js';
 import { Module } from '../module.js';
 
-const { WINNOW_NATIVE, WINNOW_GATE, WINNOW_PROGRAM } = process.env;
+const { WINNOW_NATIVE, WINNOW_GATE, WINNOW_INT8_GATE, WINNOW_PROGRAM } = process.env;
 const FORMATS = ['RGB', 'BGR', 'RGBA', 'BGRA', 'GRAY', 'NV12', 'I420'];
 const VERDICTS = ['normal', 'unsure', 'abnormal'];
 const BYTES = [3, 3, 4, 4, 1, 1.5, 1.5];
@@ -35,7 +35,11 @@ for (let format = 0; format < 7; format++)
 const input = Buffer.concat(
   pictures.flatMap((p) => [Buffer.from(`${p.width} ${p.height} ${FORMATS.indexOf(p.format)} ${p.orientation}\n`), p.data]),
 );
-const native = execFileSync(WINNOW_NATIVE, [WINNOW_GATE], { input, encoding: 'utf8', maxBuffer: 1 << 24 }).trim().split('\n').map((line) => JSON.parse(line));
+function nativeScores(gate, env = process.env) {
+  const lines = execFileSync(WINNOW_NATIVE, [gate], { input, env, encoding: 'utf8', maxBuffer: 1 << 24 });
+  return lines.trim().split('\n').map((line) => JSON.parse(line));
+}
+const native = nativeScores(WINNOW_GATE);
 
 function fnv1a(bytes) {
   let hash = 0xcbf29ce484222325n;
@@ -67,6 +71,16 @@ for (const build of builds.slice(builds.indexOf(bestBuild()))) {
       assert.ok(Math.abs(similarity - native[i].similarity) <= 1e-5 * scale, `${p.format} ${p.width}x${p.height}: ${similarity}, native ${native[i].similarity}`);
       if (Math.abs(similarity - gate.threshold) > 1e-5 * scale) assert.equal(verdict, VERDICTS[native[i].verdict]);
     });
+    gate.free();
+  });
+}
+
+// Products of bytes are exact; what lies between them is rounded alike where nothing fuses multiplications and additions, as ARM does.
+for (const build of process.arch === 'x64' ? builds.slice(Math.max(1, builds.indexOf(bestBuild()))) : []) {
+  test(`${build}: an int8 gate scores as the native build without fused arithmetic does, to the last bit`, async () => {
+    const scores = nativeScores(WINNOW_INT8_GATE, { ...process.env, WINNOW_CPU: 'baseline' });
+    const gate = await Gate.load(readFileSync(WINNOW_INT8_GATE), { build });
+    pictures.forEach((p, i) => assert.equal(Math.fround(gate.score(p).similarity), Math.fround(scores[i].similarity), `${p.format} ${p.width}x${p.height}`));
     gate.free();
   });
 }
