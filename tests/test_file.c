@@ -201,6 +201,39 @@ static void a_write_that_breaks_off_leaves_the_old_file(void **state)
     assert_int_equal(files_in(folder), 1);
 }
 
+/* The second of three cannot be written: the first has not taken its place. */
+static void files_take_their_places_together(void **state)
+{
+    (void)state;
+    char path[3][PATH_MAX];
+    wn_new_file files[3];
+    const wn_piece new = {"new", 3};
+    winnow_error error;
+    for (int i = 0; i < 3; i++) {
+        snprintf(path[i], PATH_MAX, "%s", in_folder(i == 0 ? "a" : i == 1 ? "b" : "full"));
+        files[i] = (wn_new_file){path[i], &new, 1};
+    }
+    put(path[0], "old a");
+    put(path[1], "old b");
+    assert_int_equal(mkdir(path[2], 0777), 0);
+    for (int bad = 1; bad <= 2; bad++) {
+        const wn_new_file some[] = {files[0], files[bad == 1 ? 2 : 1], files[bad == 1 ? 1 : 2]};
+        assert_int_equal(wn_write_files_atomic(some, 3, &error), WINNOW_ERROR_IO);
+        assert_message(&error, path[2], "is a folder, not a file; nothing was changed");
+        assert_holds(path[0], "old a");
+        assert_holds(path[1], "old b");
+        assert_int_equal(files_in(folder), 3);
+    }
+    assert_int_equal(rmdir(path[2]), 0);
+    assert_int_equal(wn_write_files_atomic(files, 3, &error), WINNOW_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_holds(path[i], "new");
+        assert_true(wn_same_file(path[i], path[i]) && !wn_same_file(path[i], path[(i + 1) % 3]));
+        unlink(path[i]);
+    }
+    assert_false(wn_same_file(path[0], path[0]));
+}
+
 static void a_full_disk_leaves_the_old_file(void **state)
 {
     (void)state;
@@ -285,6 +318,7 @@ int main(void)
         cmocka_unit_test(writes_that_cannot_be),
         cmocka_unit_test(reads_that_cannot_be),
         cmocka_unit_test(a_write_that_breaks_off_leaves_the_old_file),
+        cmocka_unit_test(files_take_their_places_together),
         cmocka_unit_test(a_full_disk_leaves_the_old_file),
         cmocka_unit_test(utf8_is_told_from_other_bytes),
         cmocka_unit_test(messages_are_one_clean_line),

@@ -262,38 +262,44 @@ void wn_export_c_name(const char *path, char name[64])
 
 typedef void put_text(FILE *out, const wn_c_program *e);
 
-/* Writes what `put` prints to the path with its ".c" replaced by `ending`. */
-static winnow_status write_text(const wn_c_program *e, put_text *put, const char *path, winnow_error *error)
+/* What `put` prints; the caller's, NULL where memory runs out. */
+static char *print_text(const wn_c_program *e, put_text *put, size_t *size)
 {
     char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = open_memstream(&text, size);
     if (!out)
-        return wn_fail_memory(error);
+        return NULL;
     put(out, e);
     const bool failed = ferror(out);
-    winnow_status status =
-        fclose(out) || failed ? wn_fail_memory(error) : wn_write_file_atomic(path, text, size, error);
+    if (!fclose(out) && !failed)
+        return text;
     free(text);
-    return status;
+    return NULL;
 }
 
+/* The files take their places together: a header beside another gate's code would be worse than none. */
 static winnow_status write_files(const wn_c_program *e, const char *path, winnow_error *error)
 {
     const size_t length = strlen(path);
-    char *other = malloc(length + 4);
-    if (!other)
-        return wn_fail_memory(error);
-    memcpy(other, path, length + 1);
-    memcpy(other + length - 1, "h", 2);
-    winnow_status status = write_text(e, wn_c_put_header, other, error);
-    memcpy(other + length - 1, "bin", 4);
-    const wn_piece pieces[] = {{e->numbers, e->number_count * sizeof *e->numbers},
-                               {e->small, e->small_count}};
-    if (!status && e->options->separate)
-        status = wn_write_pieces_atomic(other, pieces, 2, error);
-    free(other);
-    return status ? status : write_text(e, wn_c_put_code, path, error);
+    size_t header_size = 0, code_size = 0;
+    char *header = malloc(length + 4), *weights = malloc(length + 4);
+    char *header_text = print_text(e, wn_c_put_header, &header_size);
+    char *code_text = print_text(e, wn_c_put_code, &code_size);
+    winnow_status status = wn_fail_memory(error);
+    if (header && weights && header_text && code_text) {
+        snprintf(header, length + 4, "%.*sh", (int)length - 1, path);
+        snprintf(weights, length + 4, "%.*sbin", (int)length - 1, path);
+        const wn_piece header_piece = {header_text, header_size}, code_piece = {code_text, code_size};
+        const wn_piece numbers[] = {{e->numbers, e->number_count * sizeof *e->numbers},
+                                    {e->small, e->small_count}};
+        const wn_new_file files[] = {{path, &code_piece, 1}, {header, &header_piece, 1}, {weights, numbers, 2}};
+        status = wn_write_files_atomic(files, e->options->separate ? 3 : 2, error);
+    }
+    free(header);
+    free(weights);
+    free(header_text);
+    free(code_text);
+    return status;
 }
 
 winnow_status wn_export_c(const wn_export_source *source, const wn_export_options *options, const char *path,

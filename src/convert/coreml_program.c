@@ -5,11 +5,13 @@
 #include "mil_writer.h"
 #include "runtime/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { SPECIFICATION = 6, NAME = 64 };
 
@@ -302,13 +304,34 @@ static void build(exporter *e)
 
 /* ---- the package ---- */
 
-/* A folder, which may be there already. */
-static winnow_status make_folder(const char *path, winnow_error *error)
+/* A folder, which may be there already. *made: it was not. */
+static winnow_status make_folder(const char *path, bool *made, winnow_error *error)
 {
     struct stat info;
-    if (mkdir(path, 0777) && (errno != EEXIST || stat(path, &info) || !S_ISDIR(info.st_mode)))
-        return wn_fail(error, WINNOW_ERROR_IO, -1, "%s: cannot make this folder: %s", path, strerror(errno));
-    return WINNOW_OK;
+    *made = !mkdir(path, 0777);
+    if (*made || (errno == EEXIST && !stat(path, &info) && S_ISDIR(info.st_mode)))
+        return WINNOW_OK;
+    const char *reason = errno == EEXIST   ? "is not a folder, and a package is one"
+                         : errno == ENOENT ? "cannot make this folder: the one that it is in does not exist"
+                                           : NULL;
+    if (reason)
+        return wn_fail(error, WINNOW_ERROR_IO, -1, "%s: %s; nothing was changed", path, reason);
+    return wn_fail(error, WINNOW_ERROR_IO, -1, "%s: cannot make this folder: %s; nothing was changed", path,
+                   strerror(errno));
+}
+
+/* Whether a folder holds something, and no package: it is somebody's, and not to be written to. */
+static bool is_foreign(const char *path)
+{
+    DIR *folder = opendir(path);
+    bool empty = true, package = false;
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        empty &= !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
+        package |= !strcmp(entry->d_name, "Manifest.json");
+    }
+    if (folder)
+        closedir(folder);
+    return !empty && !package;
 }
 
 static const char manifest[] =
@@ -321,30 +344,41 @@ static const char manifest[] =
     "            \"path\": \"com.apple.CoreML/weights\"\n        }\n    },\n"
     "    \"rootModelIdentifier\": \"77696e6e-6f77-4000-8000-000000000001\"\n}\n";
 
-/* Each file is replaced in one step, the manifest last. */
+/* The files of a package that is there are replaced together; of a new one, nothing stays after a failure. */
 static winnow_status write_package(const char *path, const void *model, size_t model_size,
                                    const void *weights, size_t weights_size, winnow_error *error)
 {
-    static const char *const folders[] = {"", "/Data", "/Data/com.apple.CoreML",
-                                          "/Data/com.apple.CoreML/weights"};
-    const struct {
-        const char *name;
-        const void *bytes;
-        size_t size;
-    } files[] = {{"/Data/com.apple.CoreML/weights/weight.bin", weights, weights_size},
-                 {"/Data/com.apple.CoreML/model.mlmodel", model, model_size},
-                 {"/Manifest.json", manifest, sizeof manifest - 1}};
+    enum { FOLDERS = 4, FILES = 3 };
+    static const char *const folders[FOLDERS] = {"", "/Data", "/Data/com.apple.CoreML",
+                                                 "/Data/com.apple.CoreML/weights"};
+    static const char *const names[FILES] = {"/Data/com.apple.CoreML/weights/weight.bin",
+                                             "/Data/com.apple.CoreML/model.mlmodel", "/Manifest.json"};
+    const wn_piece pieces[FILES] = {{weights, weights_size}, {model, model_size}, {manifest, sizeof manifest - 1}};
     const size_t length = strlen(path) + 64;
-    char *name = malloc(length);
-    winnow_status status = name ? WINNOW_OK : wn_fail_memory(error);
-    for (size_t i = 0; i < sizeof folders / sizeof *folders && !status; i++) {
-        snprintf(name, length, "%s%s", path, folders[i]);
-        status = make_folder(name, error);
+    char *name = malloc((FOLDERS + FILES) * length);
+    if (!name)
+        return wn_fail_memory(error);
+    if (is_foreign(path)) {
+        free(name);
+        return wn_fail(error, WINNOW_ERROR_IO, -1,
+                       "%s: is a folder that holds other things, not a package; nothing was changed", path);
     }
-    for (size_t i = 0; i < sizeof files / sizeof *files && !status; i++) {
-        snprintf(name, length, "%s%s", path, files[i].name);
-        status = wn_write_file_atomic(name, files[i].bytes, files[i].size, error);
+    bool made[FOLDERS] = {false};
+    wn_new_file files[FILES];
+    winnow_status status = WINNOW_OK;
+    for (size_t i = 0; i < FOLDERS && !status; i++) {
+        snprintf(name + i * length, length, "%s%s", path, folders[i]);
+        status = make_folder(name + i * length, &made[i], error);
     }
+    for (size_t i = 0; i < FILES; i++) {
+        snprintf(name + (FOLDERS + i) * length, length, "%s%s", path, names[i]);
+        files[i] = (wn_new_file){name + (FOLDERS + i) * length, &pieces[i], 1};
+    }
+    if (!status)
+        status = wn_write_files_atomic(files, FILES, error);
+    for (size_t i = FOLDERS; i-- > 0 && status;)
+        if (made[i])
+            rmdir(name + i * length);
     free(name);
     return status;
 }

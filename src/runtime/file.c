@@ -194,33 +194,69 @@ static int fill_temporary(int file, const wn_piece *pieces, size_t count)
     return failed || lost ? -1 : 0;
 }
 
+/* A file that is written, but has not taken its place yet. */
+typedef struct pending {
+    char target[PATH_MAX], name[PATH_MAX];
+} pending;
+
+static winnow_status prepare(const wn_new_file *file, pending *p, winnow_error *error)
+{
+    mode_t mode;
+    bool exists;
+    winnow_status status = resolve_target(file->path, p->target, &mode, &exists, error);
+    if (status)
+        return status;
+    const int out = create_temporary(p->target, p->name, sizeof p->name);
+    if (out < 0 && errno == ENOENT)
+        return wn_fail(error, WINNOW_ERROR_IO, -1, "%s: cannot write: its folder does not exist", file->path);
+    if (out < 0)
+        return fail_errno(error, file->path, "cannot write");
+    if (exists)
+        (void)!fchmod(out, mode); /* a file system without permissions is no reason to fail */
+    if (fill_temporary(out, file->pieces, file->count)) {
+        status = fail_errno(error, file->path, "cannot write");
+        unlink(p->name);
+    }
+    return status;
+}
+
+winnow_status wn_write_files_atomic(const wn_new_file *files, size_t count, winnow_error *error)
+{
+    pending *p = malloc(WN_MAX_FILES * sizeof *p);
+    winnow_status status = p ? WINNOW_OK : wn_fail_memory(error);
+    size_t ready = 0, placed = 0;
+    while (!status && ready < count)
+        if (!(status = prepare(&files[ready], &p[ready], error)))
+            ready++;
+    while (!status && placed < count)
+        if (rename(p[placed].name, p[placed].target))
+            status = fail_errno(error, files[placed].path, "cannot write");
+        else
+            placed++;
+    for (size_t i = placed; i < ready; i++) /* after a failure */
+        unlink(p[i].name);
+    for (size_t i = 0; i < count && !status; i++)
+        if (sync_folder(p[i].target))
+            status = fail_errno(error, files[i].path, "written, but its folder cannot be synced");
+    free(p);
+    return status;
+}
+
 winnow_status wn_write_pieces_atomic(const char *path, const wn_piece *pieces, size_t count,
                                      winnow_error *error)
 {
-    char target[PATH_MAX], name[PATH_MAX];
-    mode_t mode;
-    bool exists;
-    winnow_status status = resolve_target(path, target, &mode, &exists, error);
-    if (status)
-        return status;
-    const int file = create_temporary(target, name, sizeof name);
-    if (file < 0 && errno == ENOENT)
-        return wn_fail(error, WINNOW_ERROR_IO, -1, "%s: cannot write: its folder does not exist", path);
-    if (file < 0)
-        return fail_errno(error, path, "cannot write");
-    if (exists)
-        (void)!fchmod(file, mode); /* a file system without permissions is no reason to fail */
-    if (fill_temporary(file, pieces, count) || rename(name, target)) {
-        status = fail_errno(error, path, "cannot write");
-        unlink(name);
-        return status;
-    }
-    return sync_folder(target) ? fail_errno(error, path, "written, but its folder cannot be synced")
-                               : WINNOW_OK;
+    const wn_new_file file = {path, pieces, count};
+    return wn_write_files_atomic(&file, 1, error);
 }
 
 winnow_status wn_write_file_atomic(const char *path, const void *bytes, size_t size, winnow_error *error)
 {
     const wn_piece piece = {bytes, size};
     return wn_write_pieces_atomic(path, &piece, 1, error);
+}
+
+bool wn_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }

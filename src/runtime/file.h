@@ -5,6 +5,8 @@
 
 #include "error.h"
 
+#include <stdbool.h>
+
 /* Reads the regular file `path` of at most `limit` bytes. *bytes is malloc'ed (64-byte aligned), the
  * caller's, never NULL on success. Anything but a regular file is refused without waiting for it. Messages
  * start with the path. */
@@ -30,5 +32,18 @@ typedef struct wn_piece {
 } wn_piece;
 winnow_status wn_write_pieces_atomic(const char *path, const wn_piece *pieces, size_t count,
                                      winnow_error *error);
+
+/* The same for files that belong together: all are written and synced before the first takes its place, so
+ * that a full disk leaves every old one. `count` is at most WN_MAX_FILES. */
+enum { WN_MAX_FILES = 4 };
+typedef struct wn_new_file {
+    const char *path;
+    const wn_piece *pieces;
+    size_t count;
+} wn_new_file;
+winnow_status wn_write_files_atomic(const wn_new_file *files, size_t count, winnow_error *error);
+
+/* Whether both paths lead to one file that exists. */
+bool wn_same_file(const char *a, const char *b);
 
 #endif
