@@ -2,6 +2,7 @@
  *
  * `winnow export`: a gate as a file for another runtime. */
 #include "../src/convert/export.h"
+#include "../src/runtime/file.h"
 #include "commands.h"
 #include "options.h"
 #include "output.h"
@@ -114,6 +115,9 @@ static winnow_status choose_precision(const char *gate, bool int8, winnow_error 
 
 static winnow_status write_export(const char *gate, const wn_export_source *source, winnow_error *error)
 {
+    if (wn_same_file(gate, given.output))
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1, "-o %s is the gate itself; nothing was written",
+                       given.output);
     winnow_status status = choose_precision(gate, source->file.int8, error);
     if (status)
         return status;

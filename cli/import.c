@@ -3,6 +3,7 @@
  * winnow import: somebody's pretrained weights, in any of the usual files, become a backbone to train from.
  */
 #include "../src/convert/import.h"
+#include "../src/runtime/file.h"
 #include "commands.h"
 #include "options.h"
 #include "output.h"
@@ -58,8 +59,8 @@ static bool read_input(wn_input *input)
         output_usage("--mean: expected three numbers such as 0.485,0.456,0.406, not '%s'", mean);
         return false;
     }
-    if (std && !read_three(std, 0, input->std)) {
-        output_usage("--std: expected three numbers above 0 such as 0.229,0.224,0.225, not '%s'", std);
+    if (std && !read_three(std, 1e-4f, input->std)) {
+        output_usage("--std: expected three numbers above 0.0001 such as 0.229,0.224,0.225, not '%s'", std);
         return false;
     }
     return true;
@@ -104,6 +105,8 @@ int command_import(int argc, char **argv)
         return status;
     if (!output)
         return output_usage("expected -o BACKBONE.safetensors, the file to write");
+    if (wn_same_file(operands[0], output))
+        return output_usage("-o %s is the file that is read; name another one", output);
     const bool given = channels >= 0 || mean || std;
     wn_input input;
     if (given && !read_input(&input))

@@ -39,7 +39,7 @@ static const options_usage usage = {
     2,
 };
 
-/* The largest difference of something, and where. */
+/* The largest difference of something, and where; NaN is larger than any. */
 typedef struct largest {
     double difference;
     const char *path;
@@ -60,7 +60,7 @@ typedef struct comparison {
 static void note(largest *l, double a, double b, const char *path)
 {
     const double difference = fabs(a - b);
-    if (l->path && difference <= l->difference)
+    if (l->path && (isnan(l->difference) || difference <= l->difference))
         return;
     l->difference = difference;
     l->path = path;
