@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: test_export.py WINNOW VENV ORACLES [coreml | aarch64]
+"""usage: test_export.py WINNOW VENV ORACLES LOOK [coreml | aarch64]
 
 Exports gates of every scorer, network, fit and resize, and runs the files in their own runtimes: the C compiler (that of another processor
 with `aarch64`), ONNX's checker and ONNX Runtime, and for Core ML coremltools and the interpreter in ORACLES (tests/oracle). pip brings them
-into the folder VENV. What is not there is not tested, and said."""
+into the folder VENV; LOOK is tests/look.c. What is not there is not tested, and said."""
 import array, glob, json, os, shutil, subprocess, sys, tempfile
 
-winnow, venv, oracles = (os.path.abspath(path) for path in sys.argv[1:4])
+winnow, venv, oracles, look = (os.path.abspath(path) for path in sys.argv[1:5])
 onnx_check, coreml_run = (os.path.join(oracles, name) for name in ("onnx_check.py", "coreml_run.py"))
 root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 python = os.path.join(venv, "bin", "python3")
@@ -62,6 +62,7 @@ GATES = {
     "scorers": [*SMALL, "--scorer", "cosine:bottleneck+pooled:centred,prototypes:pooled,mahalanobis:bottleneck,arcface"],
     "others": [*SMALL, "--scorer", "knn_difference:bottleneck,relative:embedding,discriminant:pooled"],
     "reference": [*SMALL, "--recipe", "reference", "--scorer", "cosine:embedding"],
+    "cropped": [*SMALL, "--recipe", "reference", "--fit", "crop", "--scorer", "cosine:embedding"],
     "classes": [*SMALL, "--classes", "--scorer", "cosine:pooled"],
     "lite0": ["--network", "efficientnet_lite0", "--input-size", "96", "--embedding-size", "32", "--fit", "crop", "--scorer", "knn:pooled"],
 }
@@ -100,7 +101,7 @@ def onnx():
         done("export", gate, "--to", "onnx", "--raw", "-o", f"{name}.raw.onnx")
         same(gate, f"{name}.onnx", "p/test", 40)
         same(gate, f"{name}.exact.onnx", "p/test", 10)
-        result = subprocess.run([python, onnx_check, name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        result = subprocess.run([python, onnx_check, name, look], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         check(result.returncode == 0, name, result.stdout)
     answer = json.loads(done("export", "default.safetensors", "--to", "onnx", "-o", "again.onnx", "--json"))
     check(answer["bytes"] == os.path.getsize("again.onnx"), answer)
@@ -180,6 +181,14 @@ def c_aarch64():
     for name in GATES:
         done("export", f"{name}.safetensors", "--to", "c", "--separate", "-o", f"{name}.c")
         same(f"{name}.safetensors", f"{name}.c", "p/test", 5)
+    data = real_gate()
+    if not data:
+        return
+    for precision, allowed in (("fp32", "1e-4"), ("int8", "0.5")):
+        done("export", "real.safetensors", "--to", "c", "--precision", precision, "--separate", "-o", "real.c")
+        answer = json.loads(done("verify", "real.safetensors", "real.c", "--images", data, "--count", "20", "--tolerance", allowed, "--json"))
+        print(f"c, {precision}, aarch64, 20 photographs:", answer["similarity"])
+        check(answer["photos"] == 20, answer)
 
 
 RESIZE = """
@@ -269,12 +278,49 @@ def refusals():
     refused("no classes", "export", "default.safetensors", "--to", "coreml", "--with-classes", "-o", "x.mlmodel")
     refused("--with-classes", "export", "classes.safetensors", "--to", "onnx", "--raw", "--with-classes", "-o", "x.onnx")
     check(not os.path.exists("x.mlmodel") and not os.path.exists("x.onnx"), "a refusal wrote a file")
+    gate = open("default.safetensors", "rb").read()
+    for to in ("onnx", "coreml", "npz"):
+        refused("is the gate itself|nothing was written", "export", "default.safetensors", "--to", to, "-o", "./default.safetensors")
+    check(open("default.safetensors", "rb").read() == gate, "an export replaced its gate")
+    refused("p/test: is a folder that holds other things", "export", "default.safetensors", "--to", "mlpackage", "-o", "p/test")
+    open("taken", "w").close()
+    refused("taken: is not a folder", "export", "default.safetensors", "--to", "mlpackage", "-o", "taken")
+    refused("missing/x.mlpackage|does not exist", "export", "default.safetensors", "--to", "mlpackage", "-o", "missing/x.mlpackage")
     refused("precision", "export", "default.safetensors", "--to", "npz", "--precision", "int8", "-o", "x.npz")
     refused("default.raw.onnx", "verify", "default.safetensors", "default.raw.onnx", "--images", "p/test")
     refused("none.onnx", "verify", "default.safetensors", "none.onnx", "--images", "p/test")
     refused("default.safetensors", "verify", "default.safetensors", "default.safetensors", "--images", "p/test")
     refused("--images", "verify", "default.safetensors", "default.onnx")
     check(not glob.glob("x.onnx*"), "a refused export left a file")
+
+
+def contents(folder):
+    return {path: open(path, "rb").read() for path in glob.glob(f"{folder}/**", recursive=True) if os.path.isfile(path)}
+
+
+def full_disk():
+    """What an export of several files cannot finish leaves the old ones, all of them, and no new one."""
+    os.mkdir("disk")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=30m", "tmpfs", "disk"], stderr=subprocess.DEVNULL).returncode:
+        return print("no right to mount: the full disk is not tested here")
+    try:
+        for to, path, *more in (("c", "disk/g.c", "--separate"), ("mlpackage", "disk/g.mlpackage"), ("onnx", "disk/g.onnx")):
+            done("export", "default.safetensors", "--to", to, *more, "-o", path)
+        old = contents("disk")
+        with open("disk/fill", "wb", buffering=0) as fill:
+            while True:
+                try:
+                    fill.write(bytes(4096))
+                except OSError:
+                    break
+        for to, path, *more in (("c", "disk/g.c", "--separate"), ("mlpackage", "disk/g.mlpackage"), ("mlpackage", "disk/new.mlpackage"),
+                                ("onnx", "disk/g.onnx")):
+            refused("the disk is full; nothing was changed", "export", "scorers.safetensors", "--to", to, *more, "-o", path)
+        os.remove("disk/fill")
+        check(contents("disk") == old, "a full disk cost an old file")
+        check(not os.path.exists("disk/new.mlpackage"), "half a package is left")
+    finally:
+        subprocess.run(["umount", "disk"])
 
 
 def real_gate():
@@ -294,6 +340,10 @@ def real_photos():
     if not data:
         return
     done("export", "real.safetensors", "--to", "onnx", "-o", "real.onnx")
+    for name, *more in (("exact", "--exact-size"), ("raw", "--raw")):
+        done("export", "real.safetensors", "--to", "onnx", *more, "-o", f"real.{name}.onnx")
+    result = subprocess.run([python, onnx_check, "real", look], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    check(result.returncode == 0, "real", result.stdout)
     answer = json.loads(done("verify", "real.safetensors", "real.onnx", "--images", data, "--count", "200", "--json"))
     print("onnx, 200 photographs:", answer["similarity"])
     check(answer["photos"] == 200 and answer["similarity"] <= 1e-4 and not answer["clear_verdicts"], answer)
@@ -312,17 +362,23 @@ def real_photos():
     done("export", "real.safetensors", "--to", "c", "--precision", "int8", "--separate", "-o", "small.c")
     answer = json.loads(done("verify", "real.safetensors", "small.c", "--images", data, "--count", "50", "--json", "--tolerance", "0.5"))
     print("c, int8:", answer["similarity"])
+    done("train", "--classes", "--backbone", os.path.join(data, "..", "..", "weights", "mobilenet_v2_imagenet.safetensors"), "--normal", f"{data}/normal/sethy_field_patches", "--abnormal",
+         f"{data}/near/flowers17", "--log", "none", "--report", "none", "--checkpoint", "none", "-o", "diagnosis.safetensors")
+    done("export", "diagnosis.safetensors", "--to", "onnx", "--with-classes", "-o", "diagnosis.onnx")
+    answer = json.loads(done("verify", "diagnosis.safetensors", "diagnosis.onnx", "--images", data, "--count", "50", "--json"))
+    print("onnx with classes, 50 photographs:", answer["similarity"], answer["class_probability"])
+    check(answer["photos"] == 50 and answer["class_probability"] > 0 and answer["classes"] == 0, answer)
 
 
 os.chdir(work)
 try:
     train()
-    if sys.argv[4:] == ["aarch64"]:
+    if sys.argv[5:] == ["aarch64"]:
         steps = [c_aarch64]
-    elif sys.argv[4:] == ["coreml"]:
+    elif sys.argv[5:] == ["coreml"]:
         steps = [real_gate, coreml, real_coreml] if have("coreml") else []
     else:
-        steps = [c] + ([onnx, onnx_int8, npz, refusals, real_photos] if have("onnx") else [])
+        steps = [c] + ([onnx, onnx_int8, npz, refusals, full_disk, real_photos] if have("onnx") else [])
     for step in steps:
         step()
     print(f"{checks} checks")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: onnx_check.py NAME
+"""usage: onnx_check.py NAME LOOK
 
 Checks NAME.onnx, NAME.exact.onnx and NAME.raw.onnx beside NAME.safetensors: ONNX's checker, the interface, batches, the threshold as an
-input, the resize inside, and that the embedding model gives what the gate's embedding is made of."""
-import json, sys
+input, the resize inside (beside that of LOOK, tests/look.c), and that the embedding model gives what the gate's embedding is made of."""
+import json, subprocess, sys
 import numpy, onnx, onnxruntime
 
 name = sys.argv[1]
@@ -60,17 +60,26 @@ def triangle(length, begin, kept):
     return weights
 
 
-# The resize inside the graph, byte by byte.
-if metadata["winnow.resample"] == "triangle":
-    model.graph.output.append(onnx.helper.make_tensor_value_info("resized", onnx.TensorProto.FLOAT, None))
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-    for height, width in ((97, 301), (640, 480), (50, 60)):
-        image = random.integers(0, 256, (height, width, 3), numpy.uint8)
+# The resize inside the graph, byte by byte: what winnow's network sees, and where it is simple enough to say, the formula.
+SIZES = [(1, 1), (1, 2), (2, 1), (1, 97), (97, 1), (1, 4001), (4000, 1), (2, 3), (7, 5), (side - 1, side), (side, side - 1), (side + 1, side),
+         (side, side + 2), (2 * side - 1, 2 * side), (2 * side, 2 * side + 1), (640, 480), (479, 641), (97, 301), (50, 60), (33, 3000), (3001, 34),
+         (1079, 1921)]
+SIZES += [tuple(map(int, random.integers(1, 700, 2))) for _ in range(12)]
+model.graph.output.append(onnx.helper.make_tensor_value_info("resized", onnx.TensorProto.FLOAT, None))
+session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+pictures = [random.integers(0, 256, (height, width, 3), numpy.uint8) for height, width in SIZES]
+answer = subprocess.run([sys.argv[2], name + ".safetensors"], stdout=subprocess.PIPE, check=True, input=b"".join(
+    numpy.array(image.shape[1::-1], numpy.int32).tobytes() + image.tobytes() for image in pictures)).stdout
+seen = numpy.frombuffer(answer, numpy.uint8).reshape(len(pictures), -1)[:, :side * side * 3].reshape(-1, side, side, 3)
+for image, ours in zip(pictures, seen):
+    height, width = image.shape[:2]
+    theirs = session.run(["resized"], {"image": image[None]})[0][0].transpose(1, 2, 0)
+    assert numpy.array_equal(theirs, ours), (width, height, numpy.abs(theirs - ours).max())
+    if metadata["winnow.resample"] == "triangle" and height * width < 100000:
         kept = min(height, width)
         spans = ((width - kept) // 2, kept, (height - kept) // 2, kept) if metadata["winnow.fit"] == "crop" else (0, width, 0, height)
         narrow = (numpy.einsum("xw,hwc->hxc", triangle(width, *spans[:2]), image.astype(numpy.int64)) + (1 << 21)) >> 22
-        bytes_ = (numpy.einsum("yh,hxc->yxc", triangle(height, *spans[2:]), narrow) + (1 << 21)) >> 22
-        assert numpy.array_equal(session.run(["resized"], {"image": image[None]})[0][0].transpose(1, 2, 0), bytes_)
+        assert numpy.array_equal(ours, (numpy.einsum("yh,hxc->yxc", triangle(height, *spans[2:]), narrow) + (1 << 21)) >> 22), (width, height)
 
 _, raw = load(".raw.onnx")
 mean, std = (numpy.array(metadata[key].split(), numpy.float32) for key in ("winnow.mean", "winnow.std"))

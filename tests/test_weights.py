@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""usage: test_weights.py WINNOW LOOK ORACLES FOLDER
+
+Real weights give the features that PyTorch computes with them, through winnow's own import, resize and network: EfficientNet-Lite0's of
+`winnow backbone get`, whose package pip brings into FOLDER, and a MobileNetV2 beside the photos of WINNOW_DATA, in every form that PyTorch's
+users have. LOOK is tests/look.c. Needs a python3 with torchvision; what is not there is not tested, and said."""
+import glob, json, os, re, subprocess, sys
+
+from harness import check, done, given, root, work
+
+look, oracles, folder = given
+oracle = os.path.join(oracles, "weights.py")
+data = os.path.abspath(os.environ.get("WINNOW_DATA", os.path.join(root, "..", "shared", "data", "dev")))
+mobilenet = os.path.join(data, "..", "..", "weights", "mobilenet_v2_imagenet")
+ALLOWED = 1e-5  # of features of length 1, by float32
+
+
+def find_torch():
+    for python in (sys.executable, "python3", "/usr/bin/python3"):
+        try:
+            if not subprocess.run([python, "-c", "import torchvision, PIL"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+                return python
+        except OSError:
+            pass
+    print("skipped: no python3 here has torchvision and pillow (python3-torchvision, python3-pil)")
+    sys.exit(77)
+
+
+def find_wheel():
+    """pip's package, kept in FOLDER; None where pip cannot bring it."""
+    script = open(os.path.join(root, "tools", "backbone.sh")).read()
+    package, version = (re.search(rf"^{name}=(\S+)$", script, re.MULTILINE).group(1) for name in ("package", "version"))
+    if not glob.glob(f"{folder}/*.whl"):
+        result = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", folder,
+                                 f"{package}=={version}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if result.returncode:
+            print("not tested: EfficientNet-Lite0; pip cannot bring", package, (result.stdout.strip().splitlines() or [""])[-1])
+            return None
+    return glob.glob(f"{folder}/*.whl")[0]
+
+
+def ask(*arguments):
+    result = subprocess.run([python, oracle, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    check(result.returncode == 0, arguments, result.stdout, result.stderr[-3000:])
+    return result.stdout
+
+
+def same(network, weights, file, side):
+    difference = float(ask("compare", network, weights, look, file, str(side), *photos))
+    print(f"{os.path.basename(file)} at {side}: {difference:.1e}")
+    check(difference <= ALLOWED, network, file, side, difference)
+
+
+def efficientnet(wheel):
+    done("backbone", "get", wheel)
+    backbone = done("backbone", "path").strip()
+    for side in (96, 128, 160, 192, 224, 111):
+        same("efficientnet_lite0", wheel, backbone, side)
+    examples = f"{data}/far/imagenet_sample_1000"
+    if os.path.isdir(examples):
+        right, count = map(int, ask("classify", wheel, look, backbone, examples).split())
+        print(f"ImageNet, by winnow's features and the package's classifier: {right} of {count}")
+        check(count > 400 and right >= 0.85 * count, right, count)
+    else:
+        print("not tested: what it says of ImageNet; there is no", examples)
+
+
+def every_form():
+    if not os.path.exists(mobilenet + ".pth"):
+        return print(f"not tested: MobileNetV2; there is no {mobilenet}.pth")
+    ask("forms", mobilenet + ".pth", work)
+    names = ["legacy.pth", "head.pth", "fc.pth", "folded.onnx", "norms.onnx", "features.onnx", "batch.onnx"]
+    for path in [mobilenet + ".pth", mobilenet + ".safetensors", *names]:
+        answer = json.loads(done("import", path, "-o", "imported.safetensors", "--json"))
+        check(answer["network"] == "mobilenet_v2" and answer["width"] == 1, path, answer)
+        check(answer["embedding"] == (512 if path in ("head.pth", "fc.pth") else None), path, answer)
+        same("mobilenet_v2", mobilenet + ".pth", "imported.safetensors", 128)
+    for side in (160, 192, 224, 111):
+        same("mobilenet_v2", mobilenet + ".pth", mobilenet + ".safetensors", side)
+    return True
+
+
+python = find_torch()
+os.makedirs(folder, exist_ok=True)
+wheel = find_wheel()
+photos = sorted(glob.glob(f"{data}/**/*.jpg", recursive=True))[::500]
+if not photos:
+    print("no photographs (WINNOW_DATA): compared on drawn pictures alone")
+    done("synth", "p", "--count", "30", "--size", "200")
+    photos = sorted(glob.glob("p/**/*.jpg", recursive=True))[::20]
+check(len(photos) >= 3, photos)
+if wheel:
+    efficientnet(wheel)
+if not every_form() and not wheel:
+    sys.exit(77)
