@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- *     bench_scorers GATE [SPEC...]
+ *     bench_scorers [--unseen] GATE [SPEC...]
  *
  * Every scorer and feature on the photos that a gate remembers, as markdown: each source of normals is left
  * out in turn, and with it each kind of abnormals; a scorer is fitted to and calibrated on the rest, and
  * judges what was left out. GATE is one that tools/accuracy.py makes of all photos, whose sources are named
- * as in `kinds` below; its features must be a frozen backbone's, which learned from none of them. */
+ * as in `kinds` below; its features must be a frozen backbone's, which learned from none of them.
+ * With --unseen, scorers are given the everyday abnormals of `given_kinds` alone, and all other kinds are
+ * judged: what `winnow train` and `winnow eval` say, from one pass of the network. */
 #include "runtime/cross.h"
 #include "runtime/gate_file.h"
 #include "train/metrics.h"
@@ -19,6 +21,7 @@ enum { KINDS = 6, EVERYDAY = 3, MOST_SOURCES = 64 };
 
 /* What a source's name starts with; the first three are everyday scenes. */
 static const char *const kinds[KINDS] = {"coco", "imagenet", "bsds", "chilli", "flowers", "maize"};
+static const bool given_kinds[KINDS] = {false, true, true}; /* with --unseen */
 static const char *const field_sources[] = {"riceleafdisease_web_mix", "sethy_field_patches"};
 
 static const char *const default_specs[] = {
@@ -61,7 +64,8 @@ typedef struct bench {
     int kind[WN_MAX_GROUPS];           /* of each group; -1: normals */
     float *own, *other;                /* scores of normals and abnormals */
     float *scratch;
-    tally area[KINDS], rejected, accepted;
+    tally area[KINDS], rejected, accepted[KINDS];
+    bool unseen; /* given_kinds[] are given to scorers, and no other */
     double seconds, kilobytes;
     int fits;
 } bench;
@@ -105,7 +109,14 @@ static void find_groups(bench *b)
     }
 }
 
-/* The samples without one source and one kind (-1: with all kinds), copied. */
+/* Whether a scorer that judges `kind` (-1: all kinds) is given that group. */
+static bool is_given(const bench *b, int group, int kind)
+{
+    const int own = b->kind[group];
+    return own < 0 || (b->unseen ? given_kinds[own] : own != kind);
+}
+
+/* The samples without one source and what is judged, copied. */
 static wn_samples without(const bench *b, int source, int kind)
 {
     const wn_samples *memory = &b->gate->memory;
@@ -115,7 +126,7 @@ static wn_samples without(const bench *b, int source, int kind)
     for (int i = 0; i < memory->count; i++) {
         const int group = memory->group[i];
         const float *feature[WN_FEATURES];
-        if (group == source || (kind >= 0 && b->kind[group] == kind))
+        if (group == source || !is_given(b, group, kind))
             continue;
         for (int f = 0; f < WN_FEATURES; f++)
             feature[f] = memory->feature[f] ? memory->feature[f] + (size_t)i * (size_t)memory->dim[f] : NULL;
@@ -162,10 +173,9 @@ static void judge(bench *b, const wn_scorer *scorer, float threshold, int source
         die(&error);
     put(&b->area[kind], roc.auroc, false, field);
     wn_roc_free(&roc);
-    if (kind == 0) {
+    put(&b->accepted[kind], 1 - share_below(b->other, abnormals, threshold), true, field);
+    if (kind == 0)
         put(&b->rejected, share_below(b->own, normals, threshold), true, field);
-        put(&b->accepted, 1 - share_below(b->other, abnormals, threshold), true, field);
-    }
 }
 
 static void fit_and_judge(bench *b, const wn_scorer_spec *spec, int source, int first_kind, int last_kind)
@@ -184,7 +194,8 @@ static void fit_and_judge(bench *b, const wn_scorer_spec *spec, int source, int 
     b->seconds += now() - began;
     b->fits++;
     for (int kind = first_kind; kind <= last_kind; kind++)
-        judge(b, &scorer, calibration.threshold, source, kind);
+        if (!b->unseen || !given_kinds[kind])
+            judge(b, &scorer, calibration.threshold, source, kind);
     b->kilobytes = 0;
     for (int p = 0; p < scorer.parts; p++)
         for (int t = 0; t < WN_PART_TABLES; t++)
@@ -194,6 +205,20 @@ static void fit_and_judge(bench *b, const wn_scorer_spec *spec, int source, int 
     wn_folds_free(&folds);
     wn_samples_free(&rest);
     free(score);
+}
+
+/* AUROC (worst source), and the share accepted, of what no scorer was given. */
+static void print_unseen(const bench *b, const char *text)
+{
+    printf("| `%s` ", text);
+    for (int k = EVERYDAY; k < KINDS + 1; k++) {
+        const int kind = k < KINDS ? k : 0;
+        const tally *area = &b->area[kind], *accepted = &b->accepted[kind];
+        printf("| %.4f (%.3f), %.2f%% ", area->sum / area->count, area->worst,
+               100 * accepted->sum / accepted->count);
+    }
+    printf("| %.1f%% (%.1f%%) |\n", 100 * b->rejected.sum / b->rejected.count, 100 * b->rejected.worst);
+    fflush(stdout);
 }
 
 static void print_row(const bench *b, const char *text)
@@ -209,7 +234,7 @@ static void print_row(const bench *b, const char *text)
         printf("| %.3f (%.3f) ", b->area[k].sum / b->area[k].count,
                b->area[k].fields ? b->area[k].field / b->area[k].fields : 0);
     printf("| %.1f%% (%.1f%%) | %.2f%% | %.2f s | %.0f KB |\n", 100 * b->rejected.sum / b->rejected.count,
-           100 * b->rejected.worst, 100 * b->accepted.sum / b->accepted.count, b->seconds / b->fits,
+           100 * b->rejected.worst, 100 * b->accepted[0].sum / b->accepted[0].count, b->seconds / b->fits,
            b->kilobytes);
     fflush(stdout);
 }
@@ -221,13 +246,14 @@ static void measure(bench *b, const char *text)
     if (wn_spec_parse(text, &spec, &error))
         die(&error);
     memset(b->area, 0, sizeof b->area);
-    b->rejected = b->accepted = (tally){0};
+    memset(b->accepted, 0, sizeof b->accepted);
+    b->rejected = (tally){0};
     b->seconds = b->fits = 0;
-    const bool looks = wn_spec_uses_abnormals(&spec);
+    const bool looks = wn_spec_uses_abnormals(&spec) && !b->unseen; /* one fit for each kind */
     for (int s = 0; s < b->sources; s++)
         for (int kind = 0; kind < (looks ? KINDS : 1); kind++)
             fit_and_judge(b, &spec, b->source[s], kind, looks ? kind : KINDS - 1);
-    print_row(b, text);
+    (b->unseen ? print_unseen : print_row)(b, text);
 }
 
 int main(int argc, char **argv)
@@ -235,8 +261,11 @@ int main(int argc, char **argv)
     wn_gate_file gate;
     winnow_error error;
     static bench b;
+    b.unseen = argc > 1 && !strcmp(argv[1], "--unseen");
+    argv += b.unseen;
+    argc -= b.unseen;
     if (argc < 2) {
-        fputs("usage: bench_scorers GATE [SPEC...]\n", stderr);
+        fputs("usage: bench_scorers [--unseen] GATE [SPEC...]\n", stderr);
         return 2;
     }
     if (wn_gate_file_read(argv[1], true, &gate, &error))
@@ -249,9 +278,13 @@ int main(int argc, char **argv)
     if (!b.own || !b.other || !b.scratch)
         return 1;
     find_groups(&b);
-    puts("| scorer | everyday (worst) | weeds (field) | flowers (field) | maize (field) | normals rejected "
-         "(worst) | "
-         "everyday accepted | fit and calibrate | tables |\n|---|---|---|---|---|---|---|---|---|");
+    puts(b.unseen
+             ? "| scorer | weeds | flowers | maize | everyday | normals rejected (worst) "
+               "|\n|---|---|---|---|---|---|"
+             : "| scorer | everyday (worst) | weeds (field) | flowers (field) | maize (field) | normals "
+               "rejected "
+               "(worst) | "
+               "everyday accepted | fit and calibrate | tables |\n|---|---|---|---|---|---|---|---|---|");
     for (int i = 2; i < argc; i++)
         measure(&b, argv[i]);
     for (size_t i = 0; i < sizeof default_specs / sizeof *default_specs && argc == 2; i++)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * usage: look GATE | look BACKBONE SIDE
  *
- * What the network of a file sees, for tests that compare it with other programs'. Reads pictures from stdin, each
- * an int32 width, an int32 height and width * height * 3 bytes of RGB; writes for each the side * side * 3 bytes
- * that the network is given, then its pooled features and its bottleneck's as float32. Ends with the input. */
+ * What the network of a file sees, for tests that compare it with other programs'. Reads pictures from stdin,
+ * each an int32 width, an int32 height and width * height * 3 bytes of RGB; writes for each the side * side *
+ * 3 bytes that the network is given, then its pooled features and its bottleneck's as float32. Ends with the
+ * input. */
 #include "runtime/gate_file.h"
 #include "train/backbone.h"
 

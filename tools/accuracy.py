@@ -3,10 +3,11 @@
 """Measures the product on photos, with its own commands, and prints docs/accuracy.md's tables as markdown.
 
     tools/accuracy.py WINNOW --data ../shared/data/dev --backbone BACKBONE.safetensors [--scorers BENCH_SCORERS] > tables.md
+    tools/accuracy.py WINNOW --data ../shared/data/dev --scorers BENCH_SCORERS --sizes EfficientNet-Lite0=LITE0.safetensors MobileNetV2=...
 
 Every source (camera, field, collector) of the normal photos is left out in turn: a gate is made of the others, and judges the one that was
 left out. Everyday scenes are COCO's, and no photo of COCO is ever given to a gate; look-alikes are unseen unless the table says otherwise.
-Needs no package; takes about ten minutes on two cores. WORK/ keeps the gates, so that a second run prints the tables at once.
+`--sizes` prints the table of backbones and input sizes alone. Needs no package; takes about ten minutes on two cores, and `--sizes` as long. WORK/ keeps the gates, so that a second run prints the tables at once.
 """
 import argparse, collections, json, os, random, subprocess, sys, time
 
@@ -21,12 +22,16 @@ SHOTS = [0, 5, 20, 50]
 parser = argparse.ArgumentParser()
 parser.add_argument("winnow")
 parser.add_argument("--data", default="../shared/data/dev")
-parser.add_argument("--backbone", required=True)
+parser.add_argument("--backbone")
 parser.add_argument("--work", default="/tmp/winnow-accuracy")
+parser.add_argument("--sizes", nargs="+", metavar="NAME=BACKBONE", help="print the table of these backbones at 128, 160, 192 and 224 alone")
 parser.add_argument("--scorers", help="the program bench_scorers: prints the table of every scorer and feature too")
 given = parser.parse_args()
-home = os.getcwd()
-winnow, data, backbone = (os.path.abspath(p) for p in (given.winnow, given.data, given.backbone))
+if not given.backbone and not (given.sizes and given.scorers):
+    parser.error("--backbone is missing, or --sizes with --scorers")
+bench_scorers = os.path.abspath(given.scorers or "")
+winnow, data, backbone = (os.path.abspath(p) for p in (given.winnow, given.data, given.backbone or ""))
+sizes_of = {name: os.path.abspath(path) for name, path in (pair.split("=", 1) for pair in given.sizes or [])}
 os.makedirs(given.work, exist_ok=True)
 os.chdir(given.work)
 seconds = collections.defaultdict(list)
@@ -50,9 +55,9 @@ def folders(option, names, below):
     return [word for name in names for word in (option, f"{data}/{below}/{name}")]
 
 
-def train(name, normal, abnormal, *more):
+def train(name, normal, abnormal, *more, start=None):
     """One epoch: the embedding, which `auto` does not look at on a frozen backbone, is all that more would train."""
-    run("train", *normal, *abnormal, "--backbone", backbone, "--report", "none", "--log", "none", "--checkpoint", "none", "--epochs", "1",
+    run("train", *normal, *abnormal, "--backbone", start or backbone, "--report", "none", "--log", "none", "--checkpoint", "none", "--epochs", "1",
         *more,
         output=f"{name}.safetensors")
     return f"{name}.safetensors"
@@ -199,10 +204,25 @@ def scorers():
     gate = train("all", folders("--normal", sources, "normal"), folders("--abnormal", EVERYDAY + FAR, "far") + folders("--abnormal", NEAR, "near"),
                  "--scorer", "knn:bottleneck,knn:pooled,knn:embedding,knn:early")
     print("### Every scorer and feature\n")
-    print(subprocess.run([os.path.abspath(given.scorers) if os.path.isabs(given.scorers) else os.path.join(home, given.scorers), gate],
-                         stdout=subprocess.PIPE, check=True, text=True).stdout)
+    print(subprocess.run([bench_scorers, gate], stdout=subprocess.PIPE, check=True, text=True).stdout)
 
 
+def backbones():
+    """Each source left out, at each size of the network's input, from one pass of it: what is judged is given to no scorer."""
+    default, rows = "knn:bottleneck,logistic:bottleneck+early", []  # what `auto` chose in every gate of cameras()
+    for size in ("128", "160", "192", "224"):
+        for name, path in sizes_of.items():
+            normal, abnormal = folders("--normal", sources, "normal"), folders("--abnormal", EVERYDAY + FAR, "far") + folders("--abnormal", NEAR, "near")
+            gate = train(f"all-{name}-{size}", normal, abnormal, "--input-size", size, "--scorer", default, start=path)
+            result = subprocess.run([bench_scorers, "--unseen", gate, default], stdout=subprocess.PIPE, check=True, text=True).stdout
+            rows.append([size, name] + result.splitlines()[-1].strip("| ").split(" | ")[1:])
+    print("### Backbones and input sizes\n\nAUROC (worst of the sources left out), and the share that is accepted at 5% promised.\n")
+    table(["input", "backbone"] + [NAMES[k] for k in NEAR] + ["everyday scenes", "normals rejected (worst)"], rows)
+
+
+if sizes_of:
+    backbones()
+    sys.exit(0)
 cameras()
 few_shots([("everyday, weeds and flowers", "near-maize_plantvillage")])
 recalibration()

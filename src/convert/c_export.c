@@ -292,7 +292,8 @@ static winnow_status write_files(const wn_c_program *e, const char *path, winnow
         const wn_piece header_piece = {header_text, header_size}, code_piece = {code_text, code_size};
         const wn_piece numbers[] = {{e->numbers, e->number_count * sizeof *e->numbers},
                                     {e->small, e->small_count}};
-        const wn_new_file files[] = {{path, &code_piece, 1}, {header, &header_piece, 1}, {weights, numbers, 2}};
+        const wn_new_file files[] = {
+            {path, &code_piece, 1}, {header, &header_piece, 1}, {weights, numbers, 2}};
         status = wn_write_files_atomic(files, e->options->separate ? 3 : 2, error);
     }
     free(header);

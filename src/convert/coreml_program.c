@@ -353,7 +353,8 @@ static winnow_status write_package(const char *path, const void *model, size_t m
                                                  "/Data/com.apple.CoreML/weights"};
     static const char *const names[FILES] = {"/Data/com.apple.CoreML/weights/weight.bin",
                                              "/Data/com.apple.CoreML/model.mlmodel", "/Manifest.json"};
-    const wn_piece pieces[FILES] = {{weights, weights_size}, {model, model_size}, {manifest, sizeof manifest - 1}};
+    const wn_piece pieces[FILES] = {
+        {weights, weights_size}, {model, model_size}, {manifest, sizeof manifest - 1}};
     const size_t length = strlen(path) + 64;
     char *name = malloc((FOLDERS + FILES) * length);
     if (!name)
