@@ -100,6 +100,16 @@ WINNOW_API winnow_status winnow_gate_open(const char *path, winnow_gate **gate, 
 WINNOW_API winnow_status winnow_gate_open_memory(const void *bytes, size_t size, winnow_gate **gate,
                                                  winnow_error *error);
 
+/* The instruction set that gates opened from now on compute with: the best of the processor, or of those that
+ * winnow_cpu_limit or the environment variable WINNOW_CPU left. Static storage. */
+WINNOW_API const char *winnow_cpu(void);
+
+/* Holds all gates that are opened from now on, in this process, to a lower instruction set: "baseline",
+ * "avx2", "avx512", "avx512vnni", "avx512bf16" (x86), "dotprod" or "neonbf16" (ARM). NULL lifts the limit; a
+ * higher one than the processor has changes nothing. For comparing, and around a processor's faults.
+ * WINNOW_ERROR_ARGUMENT for any other name. */
+WINNOW_API winnow_status winnow_cpu_limit(const char *name, winnow_error *error);
+
 /* Frees a gate; NULL is allowed. Its sessions must have been freed before. */
 WINNOW_API void winnow_gate_free(winnow_gate *gate);
 

@@ -192,7 +192,7 @@ static void every_instruction_set(void **state)
         for (size_t i = 0; i < 2; i++)
             compare(&settings[i], settings[i].batch, 1, 2e-3);
     }
-    wn_cpu_limit(WN_CPU_NEON_BF16);
+    wn_cpu_limit(WN_CPU_HIGHEST);
 }
 
 static void every_batch_and_thread_count(void **state)

@@ -15,7 +15,7 @@
 static const char *const names[] = {"baseline",   "avx2",    "avx512",  "avx512vnni",
                                     "avx512bf16", "dotprod", "neonbf16"};
 
-static atomic_int limit = WN_CPU_NEON_BF16;
+static atomic_int limit = WN_CPU_HIGHEST;
 
 wn_cpu wn_cpu_detected(void)
 {
@@ -49,6 +49,16 @@ static wn_cpu lower(wn_cpu level, wn_cpu highest)
     return level >= WN_CPU_NEON_DOTPROD && highest < WN_CPU_NEON_DOTPROD ? WN_CPU_BASELINE : highest;
 }
 
+bool wn_cpu_named(const char *name, wn_cpu *level)
+{
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(name, names[i])) {
+            *level = (wn_cpu)i;
+            return true;
+        }
+    return false;
+}
+
 static const char *wanted_level(void)
 {
 #ifdef __wasm__ /* a page has no environment, and wasi-libc ends the program where it finds none */
@@ -60,12 +70,10 @@ static const char *wanted_level(void)
 
 wn_cpu wn_cpu_level(void)
 {
-    wn_cpu level = lower(wn_cpu_detected(), (wn_cpu)atomic_load(&limit));
+    const wn_cpu level = lower(wn_cpu_detected(), (wn_cpu)atomic_load(&limit));
     const char *wanted = wanted_level();
-    for (size_t i = 0; wanted && i < sizeof names / sizeof *names; i++)
-        if (!strcmp(wanted, names[i]))
-            level = lower(level, (wn_cpu)i);
-    return level;
+    wn_cpu highest;
+    return wanted && wn_cpu_named(wanted, &highest) ? lower(level, highest) : level;
 }
 
 void wn_cpu_limit(wn_cpu highest)

@@ -3,6 +3,8 @@
 #ifndef WN_CPU_H
 #define WN_CPU_H
 
+#include <stdbool.h>
+
 /* Ordered: a higher level has everything of the lower ones of its architecture. */
 typedef enum wn_cpu {
     WN_CPU_BASELINE,   /* plain vector code at the compiler's baseline: SSE2, NEON, WASM SIMD */
@@ -11,7 +13,8 @@ typedef enum wn_cpu {
     WN_CPU_AVX512VNNI, /* + VNNI */
     WN_CPU_AVX512BF16, /* + BF16 */
     WN_CPU_NEON_DOTPROD,
-    WN_CPU_NEON_BF16 /* + dot products and matrix products of bf16 */
+    WN_CPU_NEON_BF16, /* + dot products and matrix products of bf16 */
+    WN_CPU_HIGHEST = WN_CPU_NEON_BF16
 } wn_cpu;
 
 /* The best level of this machine, lowered by wn_cpu_limit or by the environment variable WINNOW_CPU
@@ -20,5 +23,8 @@ wn_cpu wn_cpu_level(void);
 wn_cpu wn_cpu_detected(void);
 void wn_cpu_limit(wn_cpu highest);
 const char *wn_cpu_name(wn_cpu level);
+
+/* *level of a name; false where there is none of that name. */
+bool wn_cpu_named(const char *name, wn_cpu *level);
 
 #endif

@@ -2,6 +2,7 @@
  * A gate at work: the file becomes a plan, a scorer and a calibration, which never change again; a session
  * holds the memory of one thread. A picture goes through preprocess.c, plan.c, scorer.c and calibrate.c, in
  * this order. */
+#include "cpu.h"
 #include "gate_file.h"
 #include "plan.h"
 #include "vector.h"
@@ -37,6 +38,24 @@ enum { LARGEST_SIDE = 65535 };
 const char *winnow_version(void)
 {
     return WINNOW_VERSION;
+}
+
+const char *winnow_cpu(void)
+{
+    return wn_cpu_name(wn_cpu_level());
+}
+
+winnow_status winnow_cpu_limit(const char *name, winnow_error *error)
+{
+    wn_cpu highest = WN_CPU_HIGHEST;
+    if (name && !wn_cpu_named(name, &highest))
+        return wn_fail(
+            error, WINNOW_ERROR_ARGUMENT, -1,
+            "no instruction set is called '%s': name baseline, avx2, avx512, avx512vnni, avx512bf16, dotprod "
+            "or neonbf16",
+            name);
+    wn_cpu_limit(highest);
+    return WINNOW_OK;
 }
 
 const char *winnow_verdict_name(winnow_verdict verdict)
