@@ -24,7 +24,8 @@ static const char *const fits[] = {"stretch", "crop", NULL};
 /* What the options write to, with "not given" as the start of all that a recipe knows better. */
 static struct given {
     option_list normal, abnormal, valid_normal, valid_abnormal;
-    const char *output, *backbone, *network, *scorer, *checkpoint, *log, *report, *reference_outputs;
+    const char *output, *backbone, *network, *scorer, *checkpoint, *log, *report, *reference_outputs,
+        *advice;
     int recipe, freeze, augment, schedule, fit;
     int epochs, save_interval, batch, input_size, embedding_size, cache_mb, threads, abnormal_pool;
     double width, learning_rate, momentum, weight_decay, warmup, margin, scale;
@@ -73,6 +74,8 @@ static const option_row rows[] = {
     {"classes", 0, OPTION_FLAG, NULL,
      "the subfolders of --normal are classes (diseases, parts, kinds): learn to tell them apart as well",
      &given.classes},
+    {"advice", 0, OPTION_TEXT, "TEXT",
+     "what to tell who holds the camera at anything else: 'Point the camera at the rice'", &given.advice},
     {"scorer", 0, OPTION_TEXT, "NAME",
      "auto, cosine, prototypes, knn, knn_difference, mahalanobis, relative, discriminant, logistic, arcface, "
      "or a combination (docs/scorers.md)",
@@ -249,6 +252,7 @@ int command_train(int argc, char **argv)
             given.reference_outputs || given.epochs != NOT_GIVEN || given.embedding_size != NOT_GIVEN,
         .resume = given.resume,
         .json = given.json,
+        .advice = given.advice,
         .command = command ? command : "",
     };
     if (wn_train_recipe_named(recipes[given.recipe], request.backbone != NULL, &request.recipe, &error))

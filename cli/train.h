@@ -26,6 +26,7 @@ typedef struct train_request {
     bool embedding; /* train one on the features of a frozen backbone, though the scorer may not read it */
     bool resume, json;
     const char *command; /* the command line, for provenance */
+    const char *advice;  /* what an app says of anything else; NULL: words of its own */
 } train_request;
 
 /* Photos of one kind. */

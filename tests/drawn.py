@@ -19,6 +19,22 @@ def draw(path, colour):
         file.write(b"P6 %d %d 255\n" % (width, height) + b"".join(rows))
 
 
+def backbone(gate, output):
+    """The weights of a gate's network, without metadata: a file as torchvision's."""
+    data = open(gate, "rb").read()
+    size = struct.unpack("<Q", data[:8])[0]
+    header, body = json.loads(data[8:8 + size]), data[8 + size:]
+    out, tensors = b"", {}
+    for name, entry in header.items():
+        if name.startswith("features."):
+            begin, end = entry["data_offsets"]
+            tensors[name] = dict(entry, data_offsets=[len(out), len(out) + end - begin])
+            out += body[begin:end]
+    text = json.dumps(tensors).encode()
+    with open(output, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + out)
+
+
 def gate(winnow, output):
     """Draws pictures into the current folder, trains a gate on them, and gives the lines of `winnow check --json` of them all; the path of
     each plus ".ppm" is its PPM."""

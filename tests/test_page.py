@@ -5,7 +5,7 @@
 The camera page in Chromium with a fake camera, served by `winnow serve`; the parts are the functions of the same names below. With
 `photos` before them, the camera shows real photos (WINNOW_DATA) and the gate stands on a real backbone; else pictures are drawn. Needs what
 `make test` installs: a browser, Node and the WebAssembly tools; skipped without."""
-import glob, json, os, random, shutil, signal, subprocess, sys, urllib.request
+import contextlib, glob, json, os, random, shutil, signal, subprocess, sys, urllib.request
 
 shots, *parts = sys.argv[4:]
 browser, bridge, shots = (os.path.abspath(path) for path in sys.argv[2:4] + [shots])
@@ -21,6 +21,7 @@ if subprocess.run([os.path.join(root, "tools", "wasm.sh")]).returncode:
 data = os.path.abspath(os.environ.get("WINNOW_DATA", os.path.join(root, "..", "shared", "data", "dev")))
 mobilenet = os.path.join(data, "..", "..", "weights", "mobilenet_v2_imagenet.safetensors")
 real = parts[0] == "photos"
+shots_name = "photos" if real else "drawn"
 if real and not (os.path.isfile(mobilenet) and os.path.isdir(f"{data}/normal2")):
     print("no photos here")
     sys.exit(77)
@@ -84,8 +85,49 @@ def native_pixels():
     return json.loads(result.stdout)
 
 
+def make_backbone():
+    """A backbone alone, and a gate on it that has seen no look-alikes; (backbone, gate)."""
+    photos = ["--normal", "normal", "--abnormal", "other", "--false-reject", "5%"]
+    backbone = mobilenet
+    if real:
+        photos = ["--normal", f"{data}/normal", "--abnormal", f"{data}/far"]
+    else:
+        backbone = "backbone.safetensors"
+        drawn.backbone("gate.safetensors", "weights.safetensors")
+        done("import", "weights.safetensors", "-o", backbone)
+    done("train", "--backbone", backbone, *photos, "--report", "none", "-o", "young.safetensors")
+    return os.path.abspath(backbone), os.path.abspath("young.safetensors")
+
+
+def make_classes():
+    """A gate with two classes and its own advice, and what the native build says of a picture of each class and of another."""
+    for name, colour in (("blades", (40, 150, 50)), ("stalks", (60, 70, 190))):
+        os.makedirs(f"kinds/{name}")
+        for i in range(40):
+            drawn.draw(f"kinds/{name}/{i}", colour)
+    advice = "Point the camera at the rice"
+    done("train", "--classes", "--normal", "kinds", "--abnormal", "other", "--backbone", "none", "--width", "0.35", "--input-size", "96",
+         "--embedding-size", "32", "--batch", "16", "--epochs", "12", "--save-interval", "12", "--augment", "none", "--false-reject", "10%",
+         "--advice", advice, "--report", "none", "-o", "classes.safetensors")
+    pictures = [*sorted(glob.glob("kinds/*/*.png"))[::10], *pick("other", 3)]
+    photos = {os.path.abspath(p): r for p, r in zip(pictures, judge("classes.safetensors", pictures))}
+    check({r["class"] for r in photos.values() if r["verdict"] == "normal"} == {"blades", "stalks"}, photos)
+    check("abnormal" in {r["verdict"] for r in photos.values()}, photos)
+    return {"gate": os.path.abspath("classes.safetensors"), "advice": advice, "photos": photos}
+
+
+TYPES = {"": "text/html; charset=utf-8", "app.js": "text/javascript; charset=utf-8", "style.css": "text/css; charset=utf-8",
+         "gate/winnow.wasm": "application/wasm", "icon.svg": "image/svg+xml", "apple-touch-icon.png": "image/png",
+         "manifest.webmanifest": "application/manifest+json", "gate.safetensors": "application/octet-stream"}
+
+
 def served(url):
-    check("default-src 'none'" in urllib.request.urlopen(url).headers["Content-Security-Policy"], "no policy")
+    for path, kind in TYPES.items():
+        headers = urllib.request.urlopen(url + path).headers
+        check(headers["Content-Type"] == kind and headers["X-Content-Type-Options"] == "nosniff", path, headers)
+        policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+        allowed = {word for words in policy.values() for word in words.split()}
+        check(policy["default-src"] == "'none'" and allowed <= {"'none'", "'self'", "'wasm-unsafe-eval'", "blob:", "mediastream:"}, policy)
     for path, status in {"gate/winnow.wasm": 200, "../README.md": 404, "gate/../../README.md": 404, "%2e%2e/README.md": 404, ".x": 404,
                          "gate": 404}.items():
         if shutil.which("curl"):
@@ -102,7 +144,7 @@ def page(url):
     frames, _ = film("page", pictures)
     plan = {"photos": {os.path.abspath(p): r for p, r in zip(pictures, judge("gate.safetensors", pictures))},
             "threshold": float(json.loads(done("info", "--json", "gate.safetensors"))["metadata"]["winnow.threshold"]),
-            "pixels": native_pixels(), "shots": "photos" if real else "drawn"}
+            "classes": None if real else make_classes(), "pixels": native_pixels(), "shots": shots_name}
     with open("plan.json", "w") as file:
         json.dump(plan, file)
     node("page.mjs", video("page.mjpeg", frames, 30), "plan.json")
@@ -150,6 +192,31 @@ def verdicts(url):
     check({verdict for _, verdict in windows} >= {"normal", "abnormal"}, "the gauge never turned")
 
 
+def teach(url):
+    """Teaching from a backbone and from a gate: teach.mjs; the files that the page saves score the same here."""
+    backbone, young = make_backbone()
+    counts = {"normal": 12, "other": 12, "lookalike": 8}
+    frames, _ = film("teach", sum((pick(kind, count) for kind, count in counts.items()), []))
+    plan, begin = {"gate": young, "backbone": backbone, "pictures": len(frames), "shots": shots_name}, 0
+    for kind, count in counts.items():
+        plan[kind] = [begin, begin + count - 1]
+        begin += count
+    with open("teach.json", "w") as file:
+        json.dump(plan, file)
+    # A page without a gate is served with the default backbone.
+    shutil.copytree(os.path.join(root, "web"), "web", ignore=shutil.ignore_patterns("*.safetensors", "test"))
+    os.makedirs("backbones", exist_ok=True)
+    os.symlink(backbone, "backbones/efficientnet_lite0.safetensors")
+    with serving("--web", "web"):
+        node("teach.mjs", video("teach.mjpeg", frames, 15), "teach.json")
+    for name in ("taught", "learned"):
+        scores = json.load(open(f"{name}/scores.json"))
+        for i, (there, here) in enumerate(zip(scores, judge(f"{name}.safetensors", [f"{name}/{i}.png" for i in range(len(scores))]))):
+            apart = abs(there["similarity"] - here["similarity"])
+            check(apart <= 1e-5 * max(1, abs(here["similarity"])) and there["verdict"] == here["verdict"], name, i, there, here)
+        print(len(scores), "pictures score in", f"{name}.safetensors", "as they did in the page")
+
+
 def rate(url, count=300):
     """Frames a second, of a camera of 60: drawn stripes that move."""
     width, height = 640, 480
@@ -166,15 +233,20 @@ def memory(url):
     rate(url, 3000)
 
 
-server = None
-try:
-    make_gate()
-    server = subprocess.Popen([winnow, "serve", "--web", os.path.join(root, "web"), "--gate", "gate.safetensors", "--port", "0"],
-                              stdout=subprocess.PIPE, text=True)
-    environment["WINNOW_PAGE"] = server.stdout.readline().strip()
-    for part in parts[real:]:
-        {"page": page, "verdicts": verdicts, "rate": rate, "memory": memory}[part](environment["WINNOW_PAGE"])
-finally:
-    if server:
+@contextlib.contextmanager
+def serving(*arguments):
+    server = subprocess.Popen([winnow, "serve", *arguments, "--port", "0"], stdout=subprocess.PIPE, text=True)
+    before = environment.get("WINNOW_PAGE", "")
+    try:
+        environment["WINNOW_PAGE"] = server.stdout.readline().strip()
+        yield environment["WINNOW_PAGE"]
+    finally:
+        environment["WINNOW_PAGE"] = before
         server.send_signal(signal.SIGINT)
         check(server.wait(timeout=10) == 0, "serve ended with", server.returncode)
+
+
+make_gate()
+with serving("--web", os.path.join(root, "web"), "--gate", "gate.safetensors") as url:
+    for part in parts[real:]:
+        {"page": page, "verdicts": verdicts, "teach": teach, "rate": rate, "memory": memory}[part](url)

@@ -3,26 +3,17 @@
 """usage: test_teach.py WINNOW
 
 `winnow learn` and `winnow calibrate` on drawn pictures: what they change, what they leave alone, what they refuse."""
-import glob, json, os, shutil, struct
+import glob, json, os, shutil
 
+import drawn
 from harness import check, done, refused, run
 
 
 def make_backbone():
-    """The weights of a network trained from scratch, without metadata: a file as torchvision's."""
+    """Of a network that was trained from scratch."""
     done("train", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--width", "0.35", "--input-size", "96", "--embedding-size", "32",
          "--batch", "16", "--epochs", "3", "--augment", "none", "--false-reject", "10%", "--report", "none", "-o", "scratch.safetensors")
-    data = open("scratch.safetensors", "rb").read()
-    size = struct.unpack("<Q", data[:8])[0]
-    header, body = json.loads(data[8:8 + size]), data[8 + size:]
-    out, tensors = b"", {}
-    for name, entry in header.items():
-        if name.startswith("features."):
-            begin, end = entry["data_offsets"]
-            tensors[name] = dict(entry, data_offsets=[len(out), len(out) + end - begin])
-            out += body[begin:end]
-    text = json.dumps(tensors).encode()
-    open("backbone.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + out)
+    drawn.backbone("scratch.safetensors", "backbone.safetensors")
 
 
 def copy_some(folder, to, begin, end):

@@ -7,6 +7,7 @@ import { language, speak, t } from './strings.js';
 
 const $ = (id) => document.getElementById(id);
 const percent = (x, digits = 0) => `${(100 * x).toFixed(digits)}%`;
+const shareOf = (p) => (p < 0.01 ? '<1%' : percent(p)); // of a p-value, which is never 0
 const api = (window.winnow = { onAccepted: null, last: null, frames: 0 });
 
 let gate = null;
@@ -14,14 +15,14 @@ let stream = null;
 let learner = null;
 let bytes = null; // of the gate or backbone that was opened
 let shown = null;
-let taught = null; // the learner's state, as last told
 let photo = null; // { blob, result } that is looked at
+const photoRing = $('photo').querySelector('figure').appendChild($('gauge').querySelector('svg').cloneNode(true));
 
 // ---- what is shown ----
 
 function advice(result) {
   if (!result) return '';
-  if (result.verdict === 'normal') return result.class ? `${result.class} ${percent(result.probability)}` : t('adviceNormal');
+  if (result.verdict === 'normal') return result.class ?? t('adviceNormal');
   return result.verdict === 'unsure' ? t('adviceUnsure') : api.advice || t('adviceAbnormal');
 }
 
@@ -29,67 +30,88 @@ function setText(element, text) {
   if (element.textContent !== text) element.textContent = text; // screen readers hear changes alone
 }
 
-// The ring is half full at the threshold: p/(p + alpha).
-function show(result) {
-  const verdict = result?.verdict ?? 'none';
-  const filled = result ? (100 * result.pValue) / (result.pValue + gate.falseReject) : 0;
-  $('stage').dataset.verdict = verdict;
-  $('gauge').querySelector('.value').setAttribute('stroke-dasharray', `${filled.toFixed(1)} 100`);
-  $('gauge').setAttribute('aria-valuenow', Math.round(filled));
-  $('gauge').querySelector('text').textContent = result ? percent(result.pValue) : '';
-  setText($('word'), t(gate && !result ? 'waiting' : verdict));
-  $('similarity').textContent = result ? result.similarity.toFixed(2) : '–';
-  $('pvalue').textContent = result ? result.pValue.toFixed(3) : '–';
-  setText($('advice'), advice(result));
+// Percent of the ring: half full at the threshold, p/(p + alpha).
+const fullness = (result) => (result ? (100 * result.pValue) / (result.pValue + gate.falseReject) : 0);
+
+function fill(ring, result) {
+  ring.querySelector('.value').setAttribute('stroke-dasharray', `${fullness(result).toFixed(1)} 100`);
 }
 
-// A message, and the buttons that help: open (a file), again (the camera), close.
-function tell(text, ...actions) {
-  $('message').hidden = !text;
-  $('message').querySelector('p').textContent = text || '';
-  for (const button of $('message').querySelectorAll('button')) button.hidden = !actions.includes(button.dataset.text);
+function number(ring, result) {
+  ring.querySelector('text').textContent = result ? shareOf(result.pValue) : '';
+}
+
+let told = 0;
+
+// The ring and the verdict move with the frames, numbers a few times a second: faster ones cannot be read.
+function show(result, speed = '–') {
+  const verdict = result?.verdict ?? 'none';
+  $('stage').dataset.verdict = verdict;
+  fill($('gauge'), result);
+  setText($('word'), t(gate && !result ? 'waiting' : verdict));
+  setText($('advice'), advice(result));
+  const now = performance.now();
+  if (result && now - told < 150) return;
+  told = now;
+  number($('gauge'), result);
+  $('gauge').setAttribute('aria-valuenow', Math.round(fullness(result)));
+  $('similarity').textContent = result ? result.similarity.toFixed(2) : '–';
+  $('pvalue').textContent = result ? result.pValue.toFixed(3) : '–';
+  $('speed').textContent = speed;
+}
+
+// A message by its name in strings.js, and the buttons that help: open (a file), again (the camera), close.
+let said = null;
+
+function tell(name, actions = [], detail = '') {
+  said = name && { name, actions, detail };
+  $('message').hidden = !name;
+  $('message').querySelector('p').textContent = name ? t(name) + detail : '';
+  for (const button of $('message').querySelectorAll('button')) {
+    button.hidden = !actions.includes(button.dataset.text);
+    button.classList.toggle('primary', button.dataset.text === actions[0]);
+  }
 }
 
 // ---- gates ----
 
 async function useGate(data) {
   const next = await WorkerGate.load(data);
-  stream?.free();
+  const nextStream = await next.stream();
+  api.advice = await next.metadata('winnow.advice');
   gate?.free();
-  gate = next;
-  stream = await gate.stream();
-  api.advice = await gate.metadata('winnow.advice');
-  api.gate = gate;
-  tell('');
+  api.gate = gate = next;
+  stream = nextStream;
+  shown = null;
+  tell(null);
 }
 
 // A gate, or a backbone that gates can be taught from.
 async function open(data) {
-  learner?.free();
-  learner = null;
-  bytes = data;
+  let teacher = null;
   try {
     await useGate(data);
   } catch (error) {
-    try {
-      await learnerReady();
-      gate?.free();
-      gate = null;
-      show(null);
-      tell('');
-      toggleLesson(true);
-    } catch {
-      bytes = null;
-      tell(t('broken') + error.message, 'open', 'close');
-    }
+    teacher = await WorkerLearner.load(data).catch(() => null);
+    if (!teacher) return tell('broken', ['open', 'close'], error.message);
+    gate?.free();
+    api.gate = gate = shown = null;
+    tell(null);
   }
+  learner?.free();
+  learner = teacher;
+  bytes = data;
+  api.made = null;
+  $('save').disabled = $('forget').disabled = true;
+  show(null);
+  toggleLesson(teacher !== null || !$('lesson').hidden);
 }
 
 async function openOwn() {
   const name = new URLSearchParams(location.search).get('gate') ?? 'gate.safetensors';
-  if (!/^[\w.-]+$/.test(name)) return tell(t('noGate'), 'open');
+  if (!/^[\w.-]+$/.test(name)) return tell('noGate', ['open']);
   const response = await fetch(name).catch(() => null);
-  if (!response?.ok) return tell(t('noGate'), 'open');
+  if (!response?.ok) return tell('noGate', ['open']);
   return open(await response.arrayBuffer());
 }
 
@@ -100,17 +122,21 @@ let busy = false;
 let newer = false; // a frame came while another was judged
 
 async function judge() {
-  const asked = gate;
-  const result = await asked.score(await squareOf($('video'), $('guide')));
-  if (asked !== gate) return;
-  const now = performance.now();
-  shown = await stream.update(result, now / 1000);
-  api.last = { result, shown, seconds: now / 1000 };
-  api.frames++;
-  times.push(now);
-  while (times[0] < now - 1000) times.shift();
-  show(shown);
-  $('speed').textContent = `${times.length} fps · ${result.milliseconds.toFixed(1)} ms`;
+  const [asked, itsStream] = [gate, stream];
+  try {
+    const result = await asked.score(await squareOf($('video'), $('guide')));
+    const now = performance.now();
+    const steady = await itsStream.update(result, now / 1000);
+    if (asked !== gate) return;
+    shown = steady;
+    api.last = { result, shown, seconds: now / 1000 };
+    api.frames++;
+    times.push(now);
+    while (times[0] < now - 1000) times.shift();
+    show(shown, `${times.length} fps · ${result.milliseconds.toFixed(1)} ms`);
+  } catch (error) {
+    if (asked === gate) throw error; // else another gate was opened meanwhile
+  }
 }
 
 // Of the camera's frames, each that comes when the gate is free, or else the newest as soon as it is.
@@ -122,9 +148,9 @@ async function frame() {
   do {
     newer = false;
     try {
-      if (gate && !photo && $('video').videoWidth && !document.hidden) await judge();
+      if (gate && !frozen() && $('video').videoWidth && !document.hidden) await judge();
     } catch (error) {
-      tell(error.message, 'close');
+      tell('fault', ['close'], error.message);
     }
   } while (newer);
   busy = false;
@@ -136,17 +162,31 @@ function next() {
   else setTimeout(frame, 100);
 }
 
+const CAMERA_FAULTS = { NotAllowedError: 'denied', NotReadableError: 'cameraBusy' };
+const COMPLAINTS = ['denied', 'cameraBusy', 'noCamera', 'cameraLost', 'insecure'];
+
 async function camera(facing) {
   try {
-    await startCamera($('video'), facing);
-    if (!bytes) tell(t('noGate'), 'open');
-    else if (gate?.build === 'plain' && !api.warned) tell(t('noSimd'), 'close');
-    else tell('');
+    await startCamera($('video'), facing, () => tell('cameraLost', ['again', 'open']));
+    if (gate?.build === 'plain' && !api.warned) tell('noSimd', ['close']);
+    else if (COMPLAINTS.includes(said?.name)) bytes ? tell(null) : tell('noGate', ['open']);
     api.warned = true;
   } catch (error) {
-    if (!window.isSecureContext) tell(t('insecure'), 'open');
-    else tell(t(error.name === 'NotAllowedError' ? 'denied' : 'noCamera'), 'open', 'again');
+    if (!window.isSecureContext) tell('insecure', ['open']);
+    else tell(CAMERA_FAULTS[error.name] ?? 'noCamera', ['again', 'open']);
   }
+}
+
+// While a photo or a list is looked at, the picture stands still.
+const frozen = () => $('photo').open || $('list').open;
+
+function freeze(dialog) {
+  $('video').pause();
+  dialog.showModal();
+}
+
+function thaw() {
+  if (!frozen() && $('video').srcObject) $('video').play().catch(() => {});
 }
 
 // ---- photographs ----
@@ -158,44 +198,93 @@ async function toBlob(bitmap) {
 }
 
 function lookAt(blob, result) {
+  const accepted = result.verdict === 'normal';
   photo = { blob, result };
   URL.revokeObjectURL($('shot').src);
   $('shot').src = URL.createObjectURL(blob);
   $('photo').dataset.verdict = result.verdict;
-  $('photo-verdict').textContent = result.verdict === 'normal' && !result.class ? t('accepted') : `${t(result.verdict)} — ${advice(result)}`;
+  fill(photoRing, result);
+  number(photoRing, result);
+  $('photo-verdict').textContent = t(accepted ? 'accepted' : result.verdict);
+  $('photo-advice').textContent = accepted ? '' : advice(result);
   $('photo-detail').textContent = `${t('similarity')} ${result.similarity.toFixed(2)} · ${t('pvalue')} ${result.pValue.toFixed(3)} · ${t('promise', percent(gate.falseReject))}`;
-  $('send').disabled = result.verdict !== 'normal';
-  $('send').title = $('send').disabled ? t('refused') : '';
-  $('photo').showModal();
+  $('answer').textContent = accepted ? '' : t('refused');
+  $('send').disabled = !accepted;
+  freeze($('photo'));
 }
 
 async function shoot() {
-  if (!gate || !$('video').videoWidth) return;
+  if (!gate || !$('video').videoWidth || frozen()) return;
+  $('video').pause();
   const bitmap = await squareOf($('video'), $('guide'));
   const blob = await toBlob(bitmap);
   lookAt(blob, await gate.score(bitmap));
 }
 
-function send() {
-  if (photo?.result.verdict !== 'normal') return;
-  api.onAccepted?.(photo.blob, photo.result);
-  window.dispatchEvent(new CustomEvent('winnow-accepted', { detail: photo }));
-  $('photo-detail').textContent = t('sent');
+// To the diagnosis: the gate's own where it has classes, else whoever listens, who may answer with words.
+async function send() {
+  const { blob, result } = photo ?? {};
+  if (result?.verdict !== 'normal') return;
+  $('send').disabled = true;
+  const heard = !window.dispatchEvent(new CustomEvent('winnow-accepted', { cancelable: true, detail: photo })) || api.onAccepted;
+  let answer;
+  try {
+    answer = await api.onAccepted?.(blob, result);
+  } catch (error) {
+    answer = t('fault') + error.message;
+  }
+  if (photo?.blob !== blob) return;
+  if (result.class) answer = t('diagnosis', result.class, percent(result.probability));
+  $('answer').textContent = typeof answer === 'string' ? answer : t(heard ? 'sent' : 'nobody');
 }
 
-// A picture of the picture with its verdict written under it: to another app, or else to a file.
+// The gauge, drawn: what CSS does to the ring of the page.
+function drawRing(context, x, y, size, result, tint) {
+  context.save();
+  context.translate(x, y);
+  context.scale(size / 100, size / 100);
+  context.lineCap = context.lineJoin = 'round';
+  const arc = (radius, share, stroke, width) => {
+    context.beginPath();
+    context.arc(50, 50, radius, -Math.PI / 2, (2 * share - 0.5) * Math.PI);
+    context.strokeStyle = stroke;
+    context.lineWidth = width;
+    context.stroke();
+  };
+  context.beginPath();
+  context.arc(50, 50, 50, 0, 2 * Math.PI);
+  context.fillStyle = 'rgb(10 14 10 / 74%)';
+  context.fill();
+  arc(42, 1, 'rgb(255 255 255 / 18%)', 8);
+  arc(42, fullness(result) / 100, tint, 8);
+  context.strokeStyle = context.fillStyle = '#fff';
+  context.lineWidth = 7;
+  const sign = { normal: '.yes', unsure: '.perhaps', abnormal: '.no' }[result.verdict];
+  context.stroke(new Path2D(photoRing.querySelector(sign).getAttribute('d')));
+  context.textAlign = 'center';
+  context.font = '600 15px system-ui, sans-serif';
+  context.fillText(shareOf(result.pValue), 50, 76);
+  context.restore();
+}
+
+// The picture with its gauge and its verdict: to another app, or else to a file.
 async function share() {
-  const bitmap = await createImageBitmap(photo.blob);
+  const { blob, result } = photo;
+  const bitmap = await createImageBitmap(blob);
   const size = 720;
   const canvas = new OffscreenCanvas(size, size + 96);
   const context = canvas.getContext('2d');
+  const tint = getComputedStyle($('photo')).getPropertyValue('--tint');
   context.fillStyle = '#10150f';
   context.fillRect(0, 0, size, size + 96);
   const scale = Math.min(size / bitmap.width, size / bitmap.height);
   context.drawImage(bitmap, (size - scale * bitmap.width) / 2, (size - scale * bitmap.height) / 2, scale * bitmap.width, scale * bitmap.height);
+  context.fillStyle = tint;
+  context.fillRect(0, size, size, 6);
   context.fillStyle = '#fff';
   context.font = '600 34px system-ui, sans-serif';
-  context.fillText(`${t(photo.result.verdict)} · p ${photo.result.pValue.toFixed(3)}`, 24, size + 60, size - 48);
+  context.fillText(`${t(result.verdict)} · ${t('pvalue')} ${result.pValue.toFixed(3)}`, 24, size + 62, size - 48);
+  drawRing(context, size - 174, 24, 150, result, tint);
   const file = new File([await canvas.convertToBlob({ type: 'image/png' })], 'winnow.png', { type: 'image/png' });
   if (navigator.canShare?.({ files: [file] })) await navigator.share({ files: [file] }).catch(() => {});
   else download(file, 'winnow.png');
@@ -229,48 +318,80 @@ async function take(files) {
   if (model) await open(await model.arrayBuffer());
   const pictures = files.filter((file) => file !== model).sort((a, b) => a.name.localeCompare(b.name));
   if (!pictures.length) return;
-  if (!gate) return tell(t('noGate'), 'open');
-  const rows = [];
-  for (const file of pictures) {
-    try {
-      rows.push({ file, result: await gate.score(await createImageBitmap(file)) });
-    } catch (error) {
-      rows.push({ file, fault: error instanceof DOMException ? t('noPhoto') : error.message });
-    }
+  if (!gate) return tell('noGate', ['open']);
+  if (pictures.length > 1) return lookThrough(pictures);
+  const { result } = await judgeFile(pictures[0]);
+  if (result) lookAt(pictures[0], result);
+  else lookThrough(pictures); // which says what is wrong
+}
+
+// { result, thumbnail } or { fault, thumbnail } of a file.
+async function judgeFile(file) {
+  const thumbnail = document.createElement('canvas');
+  thumbnail.width = thumbnail.height = 96;
+  try {
+    const bitmap = await createImageBitmap(file);
+    const side = Math.min(bitmap.width, bitmap.height);
+    thumbnail.getContext('2d').drawImage(bitmap, (bitmap.width - side) / 2, (bitmap.height - side) / 2, side, side, 0, 0, 96, 96);
+    return { thumbnail, result: await gate.score(bitmap) };
+  } catch (error) {
+    return { thumbnail, fault: error instanceof DOMException ? t('noPhoto') : error.message };
   }
-  if (rows.length === 1 && rows[0].result) return lookAt(rows[0].file, rows[0].result);
-  $('results').replaceChildren(
-    ...rows.map(({ file, result, fault }) => {
-      const row = document.createElement('li');
-      const name = document.createElement('span');
-      const verdict = document.createElement('b');
-      row.dataset.verdict = result?.verdict ?? 'none';
-      name.textContent = file.name;
-      verdict.textContent = result ? `${t(result.verdict)} · p ${result.pValue.toFixed(3)}` : fault;
-      row.append(name, verdict);
-      return row;
-    }),
-  );
-  $('list').showModal();
+}
+
+function rowOf(file, { result, fault, thumbnail }) {
+  const row = document.createElement('li');
+  const button = document.createElement('button');
+  const name = document.createElement('span');
+  const verdict = document.createElement('b');
+  row.dataset.verdict = result?.verdict ?? 'none';
+  name.textContent = file.name;
+  verdict.textContent = result ? `${t(result.verdict)} · ${shareOf(result.pValue)}` : fault;
+  button.disabled = !result;
+  button.onclick = () => lookAt(file, result);
+  button.append(thumbnail, name, verdict);
+  row.append(button);
+  return row;
+}
+
+// Many photos: a list that grows while they are judged, until it is closed.
+async function lookThrough(files) {
+  const counts = { normal: 0, unsure: 0, abnormal: 0, noPhoto: 0 };
+  $('results').replaceChildren();
+  freeze($('list'));
+  for (const [i, file] of files.entries()) {
+    setText($('list-sum'), t('judging', i + 1, files.length));
+    const judged = await judgeFile(file);
+    if (!$('list').open) return;
+    counts[judged.result?.verdict ?? 'noPhoto']++;
+    $('results').append(rowOf(file, judged));
+  }
+  const parts = Object.entries(counts).filter(([, count]) => count);
+  setText($('list-sum'), parts.map(([name, count]) => `${t(name)} ${count}`).join(' · '));
 }
 
 // ---- teaching ----
 
 async function learnerReady() {
-  learner ??= await WorkerLearner.load(bytes.slice(0));
+  learner ??= await WorkerLearner.load(bytes);
   return learner;
 }
 
 function progress(state) {
-  taught = state;
-  setText($('progress'), `${t('counts', state.normals, state.abnormals)}${t('promised', state.text)}`);
+  $('is-count').textContent = state.normals;
+  $('isnot-count').textContent = state.abnormals;
+  $('share-taught').value = state.normals / Math.max(1, state.normals + state.needed);
+  setText($('progress'), t('promised', state.text) + (api.made ? t('tryIt') : ''));
 }
 
 function toggleLesson(on = $('lesson').hidden) {
   $('lesson').hidden = !on;
   $('stage').classList.toggle('teaching', on);
   $('teach').setAttribute('aria-expanded', on);
-  if (!on || !bytes) return;
+  if (!on) return;
+  if (!bytes) setText($('progress'), t('noGate'));
+  $('lesson').classList.toggle('useless', !bytes);
+  if (!bytes) return;
   learnerReady()
     .then(async (l) => progress(await l.state()))
     .catch(() => setText($('progress'), t('notTaught')))
@@ -301,6 +422,7 @@ function hold(button, label) {
   };
   button.addEventListener('pointerdown', begin);
   button.addEventListener('keydown', begin);
+  button.addEventListener('contextmenu', (event) => event.preventDefault()); // of a long press
   for (const name of ['pointerup', 'pointercancel', 'pointerleave', 'keyup', 'blur']) button.addEventListener(name, end);
 }
 
@@ -310,18 +432,23 @@ async function learn(l) {
   if (state.needed) return;
   setText($('progress'), t('learning'));
   const { bytes: made } = await l.learn();
+  if (l !== learner) return; // another file was opened meanwhile
+  await useGate(made);
   api.made = made;
-  await useGate(made.slice().buffer);
   $('save').disabled = false;
   progress(state);
 }
 
 async function forget() {
-  await learner?.reset();
+  await learner.reset();
   api.made = null;
   $('save').disabled = $('forget').disabled = true;
-  if (bytes) await useGate(bytes).catch(() => ((gate = null), show(null)));
-  if (learner) progress(await learner.state());
+  await useGate(bytes).catch(() => {
+    gate?.free();
+    api.gate = gate = shown = null;
+  });
+  show(null);
+  progress(await learner.state());
 }
 
 // ---- start ----
@@ -334,23 +461,33 @@ $('send').onclick = send;
 $('share').onclick = share;
 $('save').onclick = () => download(new Blob([api.made], { type: 'application/octet-stream' }), 'gate.safetensors');
 $('forget').onclick = forget;
-$('photo').onclose = () => (photo = null);
+$('photo').onclose = () => {
+  photo = null;
+  thaw();
+};
+$('list').onclose = thaw;
 $('language').onclick = () => {
   speak(language() === 'ja' ? 'en' : 'ja');
   if (gate && shown) show(shown);
   else show(null);
-  if (taught) progress(taught);
+  toggleLesson(!$('lesson').hidden);
+  if (said) tell(said.name, said.actions, said.detail);
 };
 $('open').onclick = () => $('file').click();
-const help = { open: $('open').onclick, again: () => camera(facing), close: () => tell('') };
+const help = { open: $('open').onclick, again: () => camera(facing), close: () => tell(null) };
 for (const button of $('message').querySelectorAll('button')) button.onclick = help[button.dataset.text];
 $('file').onchange = async ({ target }) => {
   await take([...target.files]);
   target.value = '';
 };
-document.addEventListener('dragover', (event) => event.preventDefault());
+document.addEventListener('dragover', (event) => {
+  event.preventDefault();
+  $('stage').classList.add('dropping');
+});
+document.addEventListener('dragleave', () => $('stage').classList.remove('dropping'));
 document.addEventListener('drop', async (event) => {
   event.preventDefault();
+  $('stage').classList.remove('dropping');
   await take(await filesOf(event.dataTransfer.items));
 });
 document.addEventListener('keydown', (event) => {
@@ -364,7 +501,7 @@ hold($('isnot'), 'abnormal');
 speak();
 show(null);
 if (typeof WebAssembly === 'undefined') {
-  tell(t('noWasm'));
+  tell('noWasm');
 } else {
   navigator.serviceWorker?.register('sw.js').catch(() => {});
   setText($('advice'), t('loading'));

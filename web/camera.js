@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The camera's picture, and the square of it that lies under the guide, which is what the gate sees.
 
-export async function startCamera(video, facing) {
+// `lost` is called when the camera goes away by itself.
+export async function startCamera(video, facing, lost) {
   for (const track of video.srcObject?.getTracks() ?? []) track.stop();
   if (!navigator.mediaDevices) throw new DOMException('no camera', 'NotFoundError');
   video.srcObject = await navigator.mediaDevices.getUserMedia({
     audio: false,
     video: { facingMode: { ideal: facing }, width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 60 } },
   });
-  const { facingMode } = video.srcObject.getVideoTracks()[0].getSettings();
-  video.classList.toggle('mirror', facingMode === 'user');
+  const [track] = video.srcObject.getVideoTracks();
+  track.onended = lost;
+  video.classList.toggle('mirror', track.getSettings().facingMode === 'user');
   await video.play();
 }
 

@@ -2,22 +2,26 @@
 // Every word that the page says. A gate may bring its own advice in its metadata: winnow.advice.
 const en = {
   normal: 'Good', unsure: 'Unsure', abnormal: 'Not it', none: 'No gate', waiting: 'No picture',
-  adviceNormal: 'Take the picture', adviceUnsure: 'Closer, steadier, more light', adviceAbnormal: 'Point the camera at the crop',
+  adviceNormal: 'Take the picture', adviceUnsure: 'Closer, steadier, more light', adviceAbnormal: 'Point the camera at the subject',
   similarity: 'similarity', pvalue: 'p-value', speed: 'speed',
-  open: 'Open', turn: 'Turn', shoot: 'Take a picture', teach: 'Teach',
-  teachHelp: 'Hold a button while the camera looks around.',
+  open: 'Open', turn: 'Switch', shoot: 'Take a picture', teach: 'Teach',
+  teachHelp: 'Hold a button while the camera looks around.', taught: 'share of the pictures that the promise takes',
+  tryIt: ' Try it, and hold again to correct it.',
   is: 'This is it', isnot: 'This is not', save: 'Save the gate', forget: 'Start again',
   send: 'Send to the diagnosis', share: 'Share', back: 'Back', again: 'Try again', close: 'Continue', dropped: 'Photos', noPhoto: 'not a photo',
-  accepted: 'Good — accepted', sent: 'Sent.', refused: 'Only an accepted picture can be sent.',
+  accepted: 'Good — accepted', sent: 'Sent.', nobody: 'Accepted. This page has no diagnosis to send it to.',
+  diagnosis: (name, share) => `Diagnosis: ${name} · ${share}`, judging: (i, n) => `Judging ${i} of ${n} …`, refused: 'Only an accepted picture can be sent.',
   notTaught: 'This gate cannot be taught: its network was trained on its own photos. Open a backbone, or a gate that was made on one.',
   loading: 'Loading…', learning: 'Learning…',
   noGate: 'There is no gate here yet. Open a gate file (.safetensors), or a backbone to teach one.',
   noCamera: 'No camera was found. Photos can be opened or dropped here instead.',
+  cameraBusy: 'The camera does not answer: another app may be using it. Close that app and try again, or open photos instead.',
+  cameraLost: 'The camera went away. Plug it in, or close the app that took it, and try again.',
   denied: 'The camera is not allowed. Allow it in the browser\'s settings of this page, or open photos instead.',
   insecure: 'Browsers give the camera to https pages only. Photos can be opened or dropped here.',
   noWasm: 'This browser cannot run WebAssembly. A current Safari, Chrome, Edge or Firefox can.',
   noSimd: 'This browser has no WebAssembly SIMD, so the gate looks at fewer frames a second. An update makes it fast: Safari 16.4, Chrome 91, Firefox 89 or newer.',
-  broken: 'This file is not a gate: ', counts: (n, a) => `${n} of it, ${a} not. `, promised: (text) => text,
+  broken: 'This file is not a gate: ', fault: 'Something went wrong: ', promised: (text) => `${text}.`,
   promise: (share) => `turns away at most ${share} of the right pictures`,
 };
 // What winnow_learner_describe says.
@@ -32,22 +36,26 @@ const inJapanese = (text) => {
 };
 const ja = {
   normal: '合格', unsure: '不明', abnormal: '対象外', none: 'ゲートなし', waiting: '映像なし',
-  adviceNormal: '撮影できます', adviceUnsure: '近づいて、動かさず、明るい所で', adviceAbnormal: 'カメラを作物に向けてください',
+  adviceNormal: '撮影できます', adviceUnsure: '近づいて、動かさず、明るい所で', adviceAbnormal: 'カメラを対象に向けてください',
   similarity: '類似度', pvalue: 'p値', speed: '速度',
   open: '開く', turn: '切替', shoot: '撮影する', teach: '教える',
-  teachHelp: 'ボタンを押したまま、カメラを動かしてください。',
+  teachHelp: 'ボタンを押したまま、カメラを動かしてください。', taught: '約束に必要な写真の割合',
+  tryIt: '試してみて、まちがいがあれば、もう一度押して直してください。',
   is: 'これです', isnot: 'ちがいます', save: 'ゲートを保存', forget: 'やり直す',
   send: '診断へ送る', share: '共有', back: '戻る', again: '再試行', close: '続ける', dropped: '写真', noPhoto: '写真ではありません',
-  accepted: '合格です', sent: '送信しました。', refused: '合格した写真だけを送信できます。',
+  accepted: '合格です', sent: '送信しました。', nobody: '合格です。このページには送信先の診断がありません。',
+  diagnosis: (name, share) => `診断: ${name} · ${share}`, judging: (i, n) => `${n} 枚中 ${i} 枚目を判定中…`, refused: '合格した写真だけを送信できます。',
   notTaught: 'このゲートには教えられません。ネットワークごと学習したものだからです。バックボーン、またはそれから作ったゲートを開いてください。',
   loading: '読み込み中…', learning: '学習中…',
   noGate: 'ゲートがありません。ゲートのファイル(.safetensors)、または教えるためのバックボーンを開いてください。',
   noCamera: 'カメラが見つかりません。写真を開くか、ここにドロップしてください。',
+  cameraBusy: 'カメラが応答しません。ほかのアプリが使っている場合は、閉じてから再試行するか、写真を開いてください。',
+  cameraLost: 'カメラが切断されました。接続を確かめて、再試行してください。',
   denied: 'カメラが許可されていません。ブラウザの設定で許可するか、写真を開いてください。',
   insecure: 'カメラは https のページでのみ使えます。写真を開くか、ドロップしてください。',
   noWasm: 'このブラウザは WebAssembly に対応していません。新しい Safari、Chrome、Edge、Firefox をお使いください。',
   noSimd: 'このブラウザは WebAssembly SIMD に対応していないため、判定が遅くなります。Safari 16.4、Chrome 91、Firefox 89 以降に更新すると速くなります。',
-  broken: 'ゲートのファイルではありません: ', counts: (n, a) => `対象 ${n} 枚、対象外 ${a} 枚。`, promised: inJapanese,
+  broken: 'ゲートのファイルではありません: ', fault: 'エラー: ', promised: inJapanese,
   promise: (share) => `正しい写真のうち退けるのは最大 ${share}`,
 };
 export const languages = { en, ja };
@@ -67,5 +75,5 @@ export function speak(next = chosen) {
   for (const e of document.querySelectorAll('[data-label]')) e.setAttribute('aria-label', t(e.dataset.label));
   const other = document.getElementById('language');
   other.lang = next === 'ja' ? 'en' : 'ja';
-  other.textContent = next === 'ja' ? 'English' : '日本語';
+  other.lastElementChild.textContent = next === 'ja' ? 'English' : '日本語';
 }

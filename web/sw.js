@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Works in a field without a network: the page's own files come from the network where it answers, and are kept for
 // when it does not.
-const CACHE = 'winnow-3';
+const CACHE = 'winnow-4';
 const FILES = [
   './', 'style.css', 'app.js', 'camera.js', 'strings.js', 'icon.svg', 'apple-touch-icon.png', 'manifest.webmanifest', 'gate/index.js', 'gate/module.js',
   'gate/worker.js', 'gate/worker-gate.js', 'gate/winnow-relaxed.wasm', 'gate/winnow.wasm', 'gate/winnow-plain.wasm',

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // usage: page.mjs VIDEO.mjpeg PLAN.json
 // Looks at the camera page with a fake camera. PLAN.json: { photos: {path: native result}, threshold, pixels: what the native build makes of
-// `made`, shots: a word for the screenshots' names }.
+// `made`, classes: null or { gate, advice, photos } of a gate with classes, shots: a word for the screenshots' names }.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, writeFileSync, copyFileSync, mkdirSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync, copyFileSync, mkdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { accessible, end, live, message, shot, start, views, visit } from './browser.mjs';
@@ -22,6 +22,10 @@ async function looks(browser) {
       const gauge = await page.locator('#gauge').boundingBox();
       assert.ok(gauge.x + gauge.width / 2 > width / 2 && gauge.y < 60, 'the gauge is at the upper right');
       assert.equal(await page.locator('#gauge').getAttribute('role'), 'meter');
+      const { value, word } = await page.evaluate(() => ({ value: Number(document.getElementById('gauge').ariaValueNow), word: document.getElementById('word').textContent }));
+      assert.ok(value > 0 && value <= 100 && ['Good', 'Unsure', 'Not it'].includes(word), `${value}, ${word}`);
+      assert.equal(await page.locator('#gauge .sign path:visible').count(), 1, 'a sign as well as a colour');
+      assert.match(await page.locator('#speed').textContent(), /^\d+ fps · [\d.]+ ms$/);
       await shot(page, `${plan.shots}-${name}-${colorScheme}`);
       await accessible(page, `live, ${name}, ${colorScheme}`);
       await page.click('#teach');
@@ -91,9 +95,16 @@ async function photos(page) {
     if (Math.abs(native.similarity - plan.threshold) > 0.06 && native.verdict !== 'unsure') assert.equal(verdict, native.verdict, path);
     assert.equal(await page.locator('#send').isDisabled(), verdict !== 'normal', 'only an accepted picture can be sent');
     if (verdict === 'normal') {
-      await page.evaluate(() => (window.winnow.onAccepted = (blob, result) => (window.taken = [blob.size, result.verdict])));
+      await page.evaluate(() => {
+        window.taken = null;
+        window.winnow.onAccepted = (blob, result) => void (window.taken = [blob.size, result.verdict]);
+      });
       await page.click('#send');
-      assert.equal((await page.evaluate(() => window.taken))[1], 'normal');
+      await page.waitForFunction(() => document.getElementById('answer').textContent === 'Sent.');
+      const [size, sent] = await page.evaluate(() => window.taken);
+      assert.ok(size === statSync(path).size && sent === 'normal', 'the photo itself was sent');
+    } else {
+      assert.equal(await page.locator('#answer').textContent(), 'Only an accepted picture can be sent.');
     }
     if (!seen.has(verdict)) {
       await shot(page, `${plan.shots}-photo-${verdict}`);
@@ -107,8 +118,15 @@ async function photos(page) {
 
 // Sharing gives the other app a picture; where there is no other app, a file.
 async function sharing(page) {
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press(' '); // photographs, wherever the focus is
+  await open(page, 'photo');
+  assert.ok(await page.evaluate(() => document.getElementById('video').paused), 'the picture is frozen');
+  await page.keyboard.press('Escape');
+  const before = await page.evaluate(() => window.winnow.frames);
+  await page.waitForFunction((n) => window.winnow.frames > n + 2, before); // and goes on
   await page.focus('#shoot');
-  await page.keyboard.press('Enter'); // photographing by keyboard
+  await page.keyboard.press('Enter');
   await open(page, 'photo');
   const [download] = await Promise.all([page.waitForEvent('download'), page.click('#share')]);
   assert.equal(download.suggestedFilename(), 'winnow.png');
@@ -138,16 +156,86 @@ async function folder(page) {
   const data = { items: [], files: [top], dragOperationsMask: 1 };
   for (const type of ['dragEnter', 'dragOver', 'drop']) await session.send('Input.dispatchDragEvent', { type, x: 200, y: 300, data });
   await open(page, 'list');
-  const rows = await page.locator('#results li').evaluateAll((list) => list.map((row) => [row.firstChild.textContent, row.dataset.verdict]));
+  await page.waitForFunction((n) => document.querySelectorAll('#results li').length === n && !/Judging/.test(document.getElementById('list-sum').textContent), paths.length + 1);
+  const rows = await page.locator('#results li').evaluateAll((list) => list.map((row) => [row.querySelector('span').textContent, row.dataset.verdict]));
   assert.deepEqual(rows.map(([name]) => name), [...paths.map((_, i) => `${i}.jpg`), 'notes.txt']);
   paths.forEach((path, i) => {
     const { similarity, verdict } = plan.photos[path];
     if (Math.abs(similarity - plan.threshold) > 0.06 && verdict !== 'unsure') assert.equal(rows[i][1], verdict, path);
   });
   assert.equal(rows.at(-1)[1], 'none');
+  const sum = await page.locator('#list-sum').textContent();
+  const count = (verdict) => rows.filter((row) => row[1] === verdict).length;
+  assert.ok(sum.includes(`Good ${count('normal')}`) && sum.includes('not a photo 1'), sum);
   await accessible(page, 'a folder of photos');
   await shot(page, `${plan.shots}-folder`);
+  await page.click('#results li:first-child button');
+  await open(page, 'photo');
+  assert.equal(await page.locator('#photo').getAttribute('data-verdict'), rows[0][1]);
   await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+}
+
+// A gate with classes tells the diagnosis of an accepted picture, and of no other; its advice is in the user's words.
+async function classes(page) {
+  await page.setInputFiles('#file', plan.classes.gate);
+  await page.waitForFunction(() => window.winnow.gate.classes.length === 2);
+  for (const [path, native] of Object.entries(plan.classes.photos)) {
+    await page.setInputFiles('#file', path);
+    await open(page, 'photo');
+    assert.equal(await page.locator('#photo').getAttribute('data-verdict'), native.verdict, path);
+    if (native.verdict === 'normal') {
+      await page.click('#send');
+      await page.waitForFunction(() => document.getElementById('answer').textContent);
+      const [, name, percent] = (await page.locator('#answer').textContent()).match(/^Diagnosis: (.+) · (\d+)%$/);
+      assert.equal(name, native.class, path);
+      assert.ok(Math.abs(percent - 100 * native.probability) < 1, `${percent}%, native ${native.probability}`);
+      await shot(page, `${plan.shots}-diagnosis`);
+    } else {
+      assert.ok(await page.locator('#send').isDisabled());
+      assert.ok(!(await page.locator('#photo').textContent()).includes(native.class), 'no class of what is turned away');
+    }
+    await page.keyboard.press('Escape');
+  }
+  await page.waitForFunction((advice) => document.getElementById('advice').textContent === advice, plan.classes.advice);
+  await page.waitForFunction(() => window.winnow.gate.classes.includes(document.getElementById('advice').textContent));
+}
+
+// The other camera, mirrored where it looks at the person; one that goes away.
+async function cameras(page) {
+  await page.evaluate(() => {
+    window.asked = [];
+    const get = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+      const facingMode = wanted.video.facingMode.ideal;
+      const stream = await get(wanted);
+      const [track] = stream.getVideoTracks();
+      const settings = track.getSettings();
+      track.getSettings = () => ({ ...settings, facingMode });
+      window.asked.push(facingMode);
+      return stream;
+    };
+  });
+  const mirrored = () => page.locator('#video').evaluate((video) => video.classList.contains('mirror'));
+  for (const [i, facing] of ['user', 'environment'].entries()) {
+    await page.click('#turn');
+    await page.waitForFunction((count) => window.asked.length === count, i + 1);
+    const before = await page.evaluate(() => window.winnow.frames);
+    await page.waitForFunction((n) => window.winnow.frames > n + 10, before); // of the new camera
+    assert.equal(await page.evaluate(() => window.asked.at(-1)), facing);
+    assert.equal(await mirrored(), facing === 'user');
+  }
+  await page.evaluate(() => document.getElementById('video').srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended')));
+  assert.match(await message(page), /went away/);
+  await page.click('#message [data-text=again]');
+  await page.waitForFunction(() => document.getElementById('message').hidden);
+}
+
+// Nothing keeps a phone from putting the page on its home screen.
+async function installs(page) {
+  const session = await page.context().newCDPSession(page);
+  const { installabilityErrors } = await session.send('Page.getInstallabilityErrors');
+  assert.deepEqual(installabilityErrors.filter(({ errorId }) => errorId !== 'in-incognito'), []); // as contexts of tests are
 }
 
 async function japanese(page) {
@@ -177,6 +265,7 @@ async function brokenGate(page) {
 async function offline(browser) {
   const page = await live(browser, views.desktop);
   await page.evaluate(() => navigator.serviceWorker.ready);
+  await installs(page);
   await page.waitForFunction(async () => (await caches.match('gate.safetensors')) !== undefined);
   await page.context().setOffline(true);
   await page.reload();
@@ -185,9 +274,9 @@ async function offline(browser) {
 }
 
 // Browsers that lack something: each is told what helps, in both languages, and photos still work.
-async function lacking(name, wanted, browser, options = {}, prepare = null) {
+async function lacking(name, wanted, browser, options = {}, prepare = null, argument) {
   for (const locale of ['en', 'ja']) {
-    const page = await visit(browser, { ...views.phone, ...options, locale }, prepare);
+    const page = await visit(browser, { ...views.phone, ...options, locale }, prepare, argument);
     const text = await message(page);
     assert.match(text, wanted[locale], name);
     await accessible(page, `${name}, ${locale}`);
@@ -207,6 +296,8 @@ await sharing(page);
 await folder(page);
 await japanese(page);
 await brokenGate(page);
+await cameras(page);
+if (plan.classes) await classes(page);
 await page.context().close();
 await offline(browser);
 await lacking('no-wasm', { en: /cannot run WebAssembly/, ja: /WebAssembly に対応していません/ }, browser, {}, () => delete window.WebAssembly);
@@ -215,6 +306,13 @@ await lacking('no-gate', empty, browser, { serviceWorkers: 'block' }, () => {
   const get = window.fetch;
   window.fetch = (what, ...rest) => (String(what).endsWith('.safetensors') ? Promise.resolve(new Response('', { status: 404 })) : get(what, ...rest));
 });
+const refuseWith = (name) => [{}, (name) => (navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', name))), name];
+await lacking('camera-busy', { en: /another app/, ja: /ほかのアプリ/ }, browser, ...refuseWith('NotReadableError'));
+const insecure = () => {
+  Object.defineProperty(window, 'isSecureContext', { value: false });
+  Object.defineProperty(navigator, 'mediaDevices', { value: undefined });
+};
+await lacking('no-https', { en: /https pages only/, ja: /https のページ/ }, browser, {}, insecure);
 await end(browser);
 
 const refusing = await start(video); // asks, and nobody says yes

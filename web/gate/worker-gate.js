@@ -6,6 +6,7 @@ class Remote {
   #worker = new Worker(new URL('worker.js', import.meta.url), { type: 'module' });
   #waiting = new Map();
   #calls = 0;
+  #ended = false;
 
   constructor() {
     this.#worker.onmessage = ({ data: { call, value, error } }) => {
@@ -14,21 +15,36 @@ class Remote {
       if (error === undefined) resolve(value);
       else reject(new WinnowError(error));
     };
-    this.#worker.onerror = (event) => {
-      for (const { reject } of this.#waiting.values()) reject(new WinnowError(event.message ?? 'the worker could not be started'));
-      this.#waiting.clear();
-    };
+    this.#worker.onerror = (event) => this.#refuse(event.message ?? 'the worker could not be started');
+  }
+
+  #refuse(message) {
+    for (const { reject } of this.#waiting.values()) reject(new WinnowError(message));
+    this.#waiting.clear();
   }
 
   ask(action, more = {}, transfer = []) {
     return new Promise((resolve, reject) => {
+      if (this.#ended) return reject(new WinnowError('it was freed'));
       this.#waiting.set(++this.#calls, { resolve, reject });
       this.#worker.postMessage({ call: this.#calls, action, ...more }, transfer);
     });
   }
 
+  // What all else stands on: without it, the worker has no use.
+  async first(action, more) {
+    try {
+      return await this.ask(action, more);
+    } catch (error) {
+      this.end();
+      throw error;
+    }
+  }
+
   end() {
+    this.#ended = true;
     this.#worker.terminate();
+    this.#refuse('it was freed while it was at work');
   }
 }
 
@@ -48,7 +64,7 @@ export class WorkerGate {
   static async load(source, options) {
     const gate = new WorkerGate();
     gate.#remote = new Remote();
-    const { id, ...facts } = await gate.#remote.ask('gate', { source: await bytesOf(source), options });
+    const { id, ...facts } = await gate.#remote.first('gate', { source: await bytesOf(source), options });
     gate.#id = id;
     return Object.assign(gate, facts);
   }
@@ -85,7 +101,7 @@ export class WorkerLearner {
   static async load(source, options) {
     const learner = new WorkerLearner();
     learner.#remote = new Remote();
-    learner.#id = (await learner.#remote.ask('learner', { source: await bytesOf(source), options })).id;
+    learner.#id = (await learner.#remote.first('learner', { source: await bytesOf(source), options })).id;
     return learner;
   }
 

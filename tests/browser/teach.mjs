@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// usage: teach.mjs VIDEO.mjpeg PLAN.json
+// Teaches the page as a person does, by holding its buttons while the camera shows what they say: from the backbone that it is served with,
+// then a gate from a file. PLAN.json: { normal, other, lookalike: [first, last] number of their pictures in the video, gate: a file, backbone:
+// a file, shots: a word for the screenshots' names }. Writes taught.safetensors and learned.safetensors, as the page saves them, and
+// beside each a folder of pictures as the gate was given them, with scores.json, what it said of them: [{ similarity, verdict }].
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessible, block, end, message, record, shot, start, views, visit } from './browser.mjs';
+
+const [video, planFile] = process.argv.slice(2);
+const plan = JSON.parse(readFileSync(planFile, 'utf8'));
+const numberNow = (page) => page.evaluate(() => window.numberNow());
+const text = (page, id) => page.locator(`#${id}`).textContent();
+const counts = async (page) => [Number(await text(page, 'is-count')), Number(await text(page, 'isnot-count'))];
+const needed = async (page) => Number((await text(page, 'progress')).match(/^(\d+) more normal pictures? for 5%\.$/)?.[1] ?? 0);
+
+// Holds a button, by mouse or by key, while the camera shows pictures of that kind, until there is enough.
+async function hold(page, button, [first, last], enough, key = null) {
+  const box = await page.locator(button).boundingBox();
+  const inside = (number) => number >= first && number < last; // time to let go before the next kind comes
+  while (!(await enough())) {
+    while (!inside(await numberNow(page))) await page.waitForTimeout(30);
+    if (key) await page.focus(button).then(() => page.keyboard.down(key));
+    else await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2).then(() => page.mouse.down());
+    while (inside(await numberNow(page)) && !(await enough())) await page.waitForTimeout(30);
+    if (key) await page.keyboard.up(key);
+    else await page.mouse.up();
+    await page.waitForTimeout(300); // the picture that is on its way
+    await page.waitForFunction((now) => document.getElementById('progress').textContent !== now, 'Learning…');
+  }
+}
+
+// What the gauge shows towards the end of each kind's pictures, for one round of the video.
+async function watch(page, pictures) {
+  const seen = await page.evaluate(async (pictures) => {
+    const seen = [];
+    const marks = new Set();
+    while (marks.size < pictures || seen.length < 20 * pictures) {
+      const mark = await window.numberNow();
+      marks.add(mark);
+      seen.push([mark, document.getElementById('stage').dataset.verdict]);
+      await new Promise((done) => setTimeout(done, 25));
+    }
+    return seen;
+  }, pictures);
+  return ([first, last], verdict) => {
+    const late = seen.filter(([mark]) => mark > (first + last) / 2 && mark <= last);
+    return late.filter((pair) => pair[1] === verdict).length / late.length;
+  };
+}
+
+// What the page's gate says of pictures that it was given before: [{ similarity, pValue, verdict, png }].
+function scores(page, numbers) {
+  return page.evaluate(async (numbers) => {
+    const results = [];
+    for (const number of numbers) {
+      const picture = window.squares[number];
+      const { similarity, pValue, verdict } = await window.winnow.gate.score(picture);
+      const canvas = new OffscreenCanvas(picture.width, picture.height);
+      canvas.getContext('2d').putImageData(picture, 0, 0);
+      const reader = new FileReader();
+      reader.readAsDataURL(await canvas.convertToBlob({ type: 'image/png' }));
+      await new Promise((done) => (reader.onload = done));
+      results.push({ similarity, pValue, verdict, png: reader.result.split(',')[1] });
+    }
+    return results;
+  }, numbers);
+}
+
+async function save(page, name) {
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save')]);
+  assert.equal(download.suggestedFilename(), 'gate.safetensors');
+  await download.saveAs(`${name}.safetensors`);
+  mkdirSync(name);
+  const known = await page.evaluate(() => Object.keys(window.squares).map(Number));
+  const results = await scores(page, known);
+  results.forEach(({ png }, i) => writeFileSync(`${name}/${i}.png`, Buffer.from(png, 'base64')));
+  writeFileSync(`${name}/scores.json`, JSON.stringify(results.map(({ similarity, verdict }) => ({ similarity, verdict }))));
+}
+
+const middle = ([first, last]) => Array.from({ length: last - first - 1 }, (_, i) => first + i + 1);
+const mean = (results) => results.reduce((sum, { pValue }) => sum + pValue, 0) / results.length;
+
+async function fromBackbone(page) {
+  await page.waitForFunction(() => window.winnow?.ready && /more normal/.test(document.getElementById('progress').textContent), null, { timeout: 120000 });
+  const begin = performance.now();
+  assert.equal(await page.locator('#message').isVisible(), false);
+  assert.equal(await text(page, 'word'), 'No gate');
+  const wanted = await needed(page);
+  assert.ok(wanted >= 19, `${wanted} pictures for 5%`);
+  await accessible(page, 'teaching begins');
+  await shot(page, `${plan.shots}-teaching`);
+
+  await hold(page, '#is', plan.normal, async () => (await counts(page))[0] >= 3, ' ');
+  const [few] = await counts(page);
+  assert.equal(await needed(page), wanted - few, 'the promise counts down');
+  assert.ok(Math.abs((await page.locator('#share-taught').evaluate((bar) => bar.value)) - few / wanted) < 1e-6);
+  assert.ok(await page.locator('#save').isDisabled(), 'nothing to save yet');
+
+  await hold(page, '#is', plan.normal, async () => (await counts(page))[0] >= wanted + 5);
+  await page.waitForFunction(() => window.winnow.made);
+  assert.match(await text(page, 'progress'), /^5% can be promised, for this camera only\. /);
+  await hold(page, '#isnot', plan.other, async () => (await counts(page))[1] >= 10);
+  console.log(`a gate from a backbone in ${((performance.now() - begin) / 1000).toFixed(0)} s, of ${(await counts(page)).join(' and ')} pictures`);
+
+  const share = await watch(page, plan.pictures);
+  const [good, bad] = [share(plan.normal, 'normal'), share(plan.other, 'abnormal')];
+  console.log(`the gauge is right on ${(100 * good).toFixed(0)}% of what it is, ${(100 * bad).toFixed(0)}% of what it is not`);
+  assert.ok(good > 0.8 && bad > 0.8);
+  await accessible(page, 'taught');
+  await shot(page, `${plan.shots}-taught`);
+  await page.click('#language');
+  assert.match(await text(page, 'progress'), /約束できます/);
+  await shot(page, `${plan.shots}-taught-ja`);
+  await page.click('#language');
+  await save(page, 'taught');
+
+  await page.click('#forget');
+  await page.waitForFunction((n) => document.getElementById('progress').textContent.startsWith(`${n} more`), wanted);
+  assert.ok(await page.locator('#save').isDisabled() && (await page.evaluate(() => window.winnow.gate === null)));
+}
+
+async function fromGate(page) {
+  await page.setInputFiles('#file', plan.gate);
+  await page.waitForFunction(() => window.winnow.gate && /can be promised/.test(document.getElementById('progress').textContent));
+  const [normals, abnormals] = await counts(page);
+  assert.ok(normals >= 19 && abnormals >= 19, 'the gate remembers what it was made of');
+  await page.waitForFunction((wanted) => wanted.every((n) => window.squares[n]), middle(plan.lookalike));
+  const before = mean(await scores(page, middle(plan.lookalike)));
+  await hold(page, '#is', plan.lookalike, async () => (await counts(page))[0] >= normals + 20);
+  await page.waitForFunction(() => window.winnow.made);
+  const after = mean(await scores(page, middle(plan.lookalike)));
+  console.log(`mean p-value of look-alikes that count as normal from now on: ${before.toFixed(3)} before, ${after.toFixed(3)} after`);
+  assert.ok(after > before, 'the correction was not learned');
+  await save(page, 'learned');
+}
+
+const browser = await start(video, '--use-fake-ui-for-media-stream');
+const page = await visit(browser, { ...views.phone, permissions: ['camera'], acceptDownloads: true }, record, block);
+await fromBackbone(page);
+await fromGate(page);
+await page.context().close();
+
+// The same backbone by its file, on a page that has nothing.
+const bare = await visit(browser, { ...views.phone, permissions: ['camera'], serviceWorkers: 'block' }, () => history.replaceState(null, '', '?gate=none'));
+await message(bare);
+await bare.setInputFiles('#file', plan.backbone);
+await bare.waitForFunction(() => /^\d+ more normal/.test(document.getElementById('progress').textContent));
+assert.equal(await bare.locator('#message').isVisible(), false);
+await end(browser);
