@@ -24,8 +24,7 @@ static const char *const fits[] = {"stretch", "crop", NULL};
 /* What the options write to, with "not given" as the start of all that a recipe knows better. */
 static struct given {
     option_list normal, abnormal, valid_normal, valid_abnormal;
-    const char *output, *backbone, *network, *scorer, *checkpoint, *log, *report, *reference_outputs,
-        *advice;
+    const char *output, *backbone, *network, *scorer, *checkpoint, *log, *report, *reference_outputs, *advice;
     int recipe, freeze, augment, schedule, fit;
     int epochs, save_interval, batch, input_size, embedding_size, cache_mb, threads, abnormal_pool;
     double width, learning_rate, momentum, weight_decay, warmup, margin, scale;

@@ -147,7 +147,8 @@ static winnow_status set_provenance(run *r, winnow_error *error)
     char seconds[32];
     snprintf(seconds, sizeof seconds, "%.1f", progress_seconds() - r->began);
     winnow_status status;
-    if (r->request->advice && (status = wn_gate_file_set(&r->gate, "winnow.advice", r->request->advice, error)))
+    if (r->request->advice &&
+        (status = wn_gate_file_set(&r->gate, "winnow.advice", r->request->advice, error)))
         return status;
     if ((status = wn_gate_file_set(&r->gate, "winnow.command", r->request->command, error)) ||
         (status = wn_gate_file_set(&r->gate, "winnow.settings", text, error)) ||

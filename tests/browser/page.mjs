@@ -61,7 +61,7 @@ async function guide(page) {
 async function scores(page) {
   const made = Array.from({ length: 160 * 160 * 4 }, (_, i) => (i % 4 === 3 ? 255 : (i * i + 7 * i) % 251));
   for (const build of ['relaxed', 'simd', 'plain']) {
-    const { similarity, square } = await page.evaluate(
+    const { similarity, square, others } = await page.evaluate(
       async ([build, data]) => {
         const { Gate } = await import('./gate/index.js');
         const { Module } = await import('./gate/module.js');
@@ -72,12 +72,18 @@ async function scores(page) {
         module.with(new Uint8Array(data), (at) => module.call.wg_square(at, 160, 160, 2, 1, 128, 0, out));
         let hash = 0xcbf29ce484222325n; // FNV-1a, as native.c
         for (const byte of module.bytes.subarray(out, out + 128 * 128 * 3)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
-        return { similarity: gate.score(picture).similarity, square: hash.toString(16).padStart(16, '0') };
+        const canvas = new OffscreenCanvas(160, 160);
+        canvas.getContext('2d').putImageData(picture, 0, 0);
+        const frame = new VideoFrame(canvas, { timestamp: 0 });
+        const others = [await createImageBitmap(picture), frame].map((source) => gate.score(source).similarity);
+        frame.close();
+        return { similarity: gate.score(picture).similarity, others, square: hash.toString(16).padStart(16, '0') };
       },
       [build, made],
     );
     const scale = Math.max(1, Math.abs(plan.pixels.similarity));
-    assert.ok(Math.abs(similarity - plan.pixels.similarity) <= 1e-5 * scale, `${build}: ${similarity}, native ${plan.pixels.similarity}`);
+    for (const it of [similarity, ...others]) // of an ImageData, an ImageBitmap, a VideoFrame
+      assert.ok(Math.abs(it - plan.pixels.similarity) <= 1e-5 * scale, `${build}: ${it}, native ${plan.pixels.similarity}`);
     assert.equal(square, plan.pixels.square0, `${build}: the preprocessed square`);
   }
 }
