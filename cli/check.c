@@ -28,7 +28,8 @@ static const option_row rows[] = {
      "WINNOW_CLASS and WINNOW_PROBABILITY tell its class",
      &given.then},
     {"explain", 0, OPTION_TEXT, "OUT.png",
-     "paint what speaks for (green) and against (orange) the photo; of several, the others go to OUT-2.png "
+     "paint the parts that the gate would accept (green) and turn away (orange) by themselves; of several, "
+     "the others go to OUT-2.png "
      "...",
      &given.explain},
     {"json", 0, OPTION_FLAG, NULL, "one JSON object a line", &given.json},
@@ -119,7 +120,8 @@ static void explain(todo *t, const char *photo)
         t->failed = true;
         return;
     }
-    output_note("%s: %s; full colour changes the similarity by %.3g", path, photo, (double)strongest);
+    output_note("%s: %s; full colour is %.3g above (green) or below the threshold", path, photo,
+                (double)strongest);
 }
 
 /* Hands an accepted photo on. */

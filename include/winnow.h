@@ -167,12 +167,12 @@ WINNOW_API winnow_status winnow_embed(winnow_session *session, const winnow_imag
 
 enum { WINNOW_EXPLAIN_SIDE = 8 };
 
-/* Which parts of a picture speak for and against it. Cell (row, column) of map[8 * 8] says by how much the
- * similarity falls when a window of a quarter of the side, centred on the cell, is painted over in the
- * picture's mean colour (occlusion: Zeiler and Fergus, arXiv 1311.2901): above 0 the part speaks for the
- * picture, below 0 against it. Works the same with every scorer. The grid covers what the gate sees: the
- * whole picture, or, where "winnow.fit" is "crop", its centred square. *result (may be NULL) is what
- * winnow_score gives. Allocates nothing; takes 65 times as long as winnow_score. */
+/* Which parts of a picture speak for and against it. Cell (row, column) of map[8 * 8] is the similarity of a
+ * window of half the side, centred on the cell and kept within the picture, less the gate's threshold: above
+ * 0 the gate would accept that part by itself, below 0 turn it away. Works the same with every scorer. The
+ * grid covers what the gate sees: the whole picture, or, where "winnow.fit" is "crop", its centred square.
+ * *result (may be NULL) is what winnow_score gives. Allocates nothing; takes 37 times as long as
+ * winnow_score. */
 WINNOW_API winnow_status winnow_explain(winnow_session *session, const winnow_image *image, float *map,
                                         winnow_result *result, winnow_error *error);
 

@@ -3,7 +3,7 @@
 """usage: test_classes.py WINNOW
 
 The diagnosis behind the gate on painted pictures: train --classes, check, eval --classes, check --explain, and check --then with hostile names of files."""
-import json, os, shutil, struct, subprocess, zlib
+import json, os, re, shutil, struct, subprocess, zlib
 from random import Random
 
 from harness import check, run, winnow
@@ -101,13 +101,20 @@ def handing_on(accepted, rejected):
 
 
 def explaining(accepted):
-    """A map for each photo, under names of its own; a scale of 28 pixels below."""
+    """A map for each photo, under names of its own; a scale of 28 pixels below. Every part of a picture of one colour is the picture."""
     photo = accepted["path"]
     run("check", "--explain", "map.png", "gate.safetensors", photo, photo)
     first, second = open("map.png", "rb").read(), open("map-2.png", "rb").read()
     check(first == second and first[:8] == b"\x89PNG\r\n\x1a\n", "maps of one photo differ")
     check(struct.unpack(">II", first[16:24]) == (96, 96 + 28), struct.unpack(">II", first[16:24]))
     check(first != open(photo, "rb").read() and not os.path.exists("map-3.png"), "no map")
+    threshold = float(json.loads(run("info", "gate.safetensors", "--json").stdout)["metadata"]["winnow.threshold"])
+    for name, colour in (("green", (60, 170, 60)), ("blue", (90, 90, 180))):
+        png(f"{name}.png", lambda x, y: colour)
+        result = run("check", "--explain", "flat.png", "gate.safetensors", f"{name}.png", "--json", status=None)
+        away = abs(json.loads(result.stdout)["similarity"] - threshold)
+        told = float(re.search(r"full colour is ([-+.e\d]+) above", result.stderr)[1])
+        check(abs(told - away) < 0.01 * away, told, away)
     check("nowhere" in run("check", "--explain", "nowhere/map.png", "gate.safetensors", photo, status=2).stderr, "a missing folder")
 
 

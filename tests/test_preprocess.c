@@ -216,6 +216,72 @@ static void planes_turn_as_well(void **state)
     free(uv);
 }
 
+/* A window is what the picture, turned upright and cut by hand, would be; but at its edges, where the filter
+ * looks at pixels beyond. */
+static void windows_are_parts(void **state)
+{
+    (void)state;
+    enum { SIZE = 20, EDGE = 2 };
+    const winnow_pixel_format formats[] = {WINNOW_RGB, WINNOW_BGRA, WINNOW_GRAY};
+    const wn_window windows[] = {{0, 0, 1}, {0, 0, 0.5}, {0.5, 0.25, 0.5}, {0.75, 0.5, 0.25}};
+    for (int o = 1; o <= 8; o++)
+        for (int variant = 0; variant < 24; variant++) {
+            const winnow_pixel_format format = formats[variant % 3];
+            const wn_window window = windows[variant / 6];
+            const wn_preprocess p = settings(SIZE, variant / 3 % 2, WN_RESAMPLE_TRIANGLE);
+            int width = 80, height = 48;
+            uint8_t *stored = samples(width * height * bytes_of[format], 9), out[SIZE * SIZE * 3];
+            const winnow_image whole = picture(stored, width, height, format, o);
+            const size_t size = wn_preprocess_scratch(&p, width, height);
+            void *scratch = aligned_alloc(64, (size + 63) / 64 * 64);
+            assert_int_equal(wn_preprocess_window(&p, &whole, window, out, scratch, size, NULL), WINNOW_OK);
+            uint8_t *upright = turn(stored, bytes_of[format], o, &width, &height);
+            const int shorter = width < height ? width : height;
+            const int w = p.fit == WN_FIT_CROP ? shorter : width, h = p.fit == WN_FIT_CROP ? shorter : height;
+            const int x = (width - w) / 2 + (int)(window.left * w),
+                      y = (height - h) / 2 + (int)(window.top * h);
+            const winnow_image part = {.plane = {upright + (y * width + x) * bytes_of[format]},
+                                       .stride = {(ptrdiff_t)width * bytes_of[format]},
+                                       .width = (int)(window.side * w),
+                                       .height = (int)(window.side * h),
+                                       .format = format,
+                                       .orientation = 1};
+            const wn_preprocess all = settings(SIZE, WN_FIT_STRETCH, WN_RESAMPLE_TRIANGLE);
+            uint8_t *expected = run(&all, &part);
+            for (int row = EDGE; row < SIZE - EDGE; row++)
+                assert_memory_equal(out + (row * SIZE + EDGE) * 3, expected + (row * SIZE + EDGE) * 3,
+                                    (SIZE - 2 * EDGE) * 3);
+            free(stored);
+            free(scratch);
+            free(upright);
+            free(expected);
+        }
+}
+
+/* Windows of any picture, planes of half the size too, stay within it (sanitizers see it). */
+static void windows_of_small_pictures_work(void **state)
+{
+    (void)state;
+    const wn_preprocess p = settings(9, WN_FIT_STRETCH, WN_RESAMPLE_TRIANGLE);
+    for (int width = 1; width <= 5; width++)
+        for (int height = 1; height <= 5; height++)
+            for (int o = 1; o <= 8; o++) {
+                const int half = (width + 1) / 2 * ((height + 1) / 2);
+                uint8_t *y = samples(width * height, 1), *uv = samples(2 * half, 2), out[9 * 9 * 3];
+                const winnow_image image = {{y, uv}, {width, (width + 1) / 2 * 2}, width, height, WINNOW_NV12,
+                                            o};
+                const size_t size = wn_preprocess_scratch(&p, width, height);
+                void *scratch = aligned_alloc(64, (size + 63) / 64 * 64);
+                for (double at = 0; at <= 0.5; at += 0.125)
+                    assert_int_equal(wn_preprocess_window(&p, &image, (wn_window){at, 0.5 - at, 0.5}, out,
+                                                          scratch, size, NULL),
+                                     WINNOW_OK);
+                free(y);
+                free(uv);
+                free(scratch);
+            }
+}
+
 /* ---- formats ---- */
 
 static void assert_same(const wn_preprocess *p, const winnow_image *a, const winnow_image *b)
@@ -512,6 +578,8 @@ int main(void)
         cmocka_unit_test(rectangles_are_pillows),
         cmocka_unit_test(turning_before_is_turning_after),
         cmocka_unit_test(planes_turn_as_well),
+        cmocka_unit_test(windows_are_parts),
+        cmocka_unit_test(windows_of_small_pictures_work),
         cmocka_unit_test(interleaved_formats_agree),
         cmocka_unit_test(alpha_is_composed_to_nearest),
         cmocka_unit_test(yuv_is_the_standards),

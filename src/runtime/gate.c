@@ -314,26 +314,18 @@ winnow_status winnow_embed(winnow_session *session, const winnow_image *image, f
 
 /* ---- why ---- */
 
-/* The mean colour of session->input. */
-static void mean_colour(const winnow_session *session, float colour[3])
+enum { SIDE = WINNOW_EXPLAIN_SIDE, FIRST = 1, LAST = SIDE - 2 }; /* cells whose windows differ */
+
+/* The cell whose window is that of this one: windows do not leave the picture. */
+static int inner(int cell)
 {
-    const int count = session->gate->file.preprocess.size * session->gate->file.preprocess.size;
-    double sum[3] = {0};
-    for (int i = 0; i < 3 * count; i++)
-        sum[i % 3] += (double)session->input[i];
-    for (int c = 0; c < 3; c++)
-        colour[c] = (float)(sum[c] / count);
+    return cell < FIRST ? FIRST : cell > LAST ? LAST : cell;
 }
 
-/* Paints over a quarter of the side around the centre of a cell. */
-static void cover(winnow_session *session, int row, int column, const float colour[3])
+/* Where a window of half the side begins. */
+static double window_start(int cell)
 {
-    const int size = session->gate->file.preprocess.size, reach = size / 8;
-    const int y = (2 * row + 1) * size / (2 * WINNOW_EXPLAIN_SIDE);
-    const int x = (2 * column + 1) * size / (2 * WINNOW_EXPLAIN_SIDE);
-    for (int i = y > reach ? y - reach : 0; i < size && i < y + reach; i++)
-        for (int j = x > reach ? x - reach : 0; j < size && j < x + reach; j++)
-            memcpy(session->input + 3 * ((size_t)i * (size_t)size + (size_t)j), colour, 3 * sizeof *colour);
+    return fmin(fmax((cell + 0.5) / SIDE - 0.25, 0), 0.5);
 }
 
 winnow_status winnow_explain(winnow_session *session, const winnow_image *image, float *map,
@@ -342,19 +334,22 @@ winnow_status winnow_explain(winnow_session *session, const winnow_image *image,
     if (!session || !image || !map)
         return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
                        "winnow_explain: session, image and map must not be NULL");
+    const wn_gate_file *file = &session->gate->file;
     winnow_status status = look(session, image, error);
-    if (status)
-        return status;
-    const float whole = score_features(session);
-    float colour[3];
-    if (result)
+    if (!status && result)
         judge(session, result);
-    mean_colour(session, colour);
-    for (int cell = 0; cell < WINNOW_EXPLAIN_SIDE * WINNOW_EXPLAIN_SIDE; cell++) {
-        cover(session, cell / WINNOW_EXPLAIN_SIDE, cell % WINNOW_EXPLAIN_SIDE, colour);
-        run(session);
-        map[cell] = whole - score_features(session);
-        wn_preprocess_normalise(&session->gate->file.preprocess, session->rgb, session->input);
-    }
-    return WINNOW_OK;
+    for (int row = FIRST; row <= LAST && !status; row++)
+        for (int column = FIRST; column <= LAST && !status; column++) {
+            const wn_window window = {window_start(column), window_start(row), 0.5};
+            status =
+                wn_preprocess_window(&file->preprocess, image, window, session->rgb,
+                                     session->preprocess_scratch, session->preprocess_scratch_size, error);
+            wn_preprocess_normalise(&file->preprocess, session->rgb, session->input);
+            run(session);
+            map[row * SIDE + column] = score_features(session) - file->calibration.threshold;
+        }
+    for (int row = 0; row < SIDE && !status; row++)
+        for (int column = 0; column < SIDE; column++)
+            map[row * SIDE + column] = map[inner(row) * SIDE + inner(column)];
+    return status;
 }

@@ -53,20 +53,41 @@ static void kept_part(const wn_preprocess *preprocess, const winnow_image *image
     longer->end = longer->begin + side;
 }
 
+/* [from, from + share) of a span, counted from its upright start; a pixel at least. */
+static void narrow(wn_span *span, double from, double share)
+{
+    const int length = span->end - span->begin;
+    int begin = (int)(from * length + 0.5), end = (int)((from + share) * length + 0.5);
+    begin = begin < length ? begin : length - 1;
+    end = end <= begin ? begin + 1 : end < length ? end : length;
+    const int stored = span->mirrored ? length - end : begin;
+    span->end = span->begin + stored + end - begin;
+    span->begin += stored;
+}
+
+static void kept_window(const wn_preprocess *preprocess, const winnow_image *image, wn_window window,
+                        wn_span *x, wn_span *y)
+{
+    kept_part(preprocess, image, x, y);
+    const bool transposed = wn_turn_of(image->orientation).transposed;
+    narrow(x, transposed ? window.top : window.left, window.side);
+    narrow(y, transposed ? window.left : window.top, window.side);
+}
+
 /* The same part of a plane of half the size, rounded up. */
 static wn_span halve(wn_span span)
 {
     span.in = (span.in + 1) / 2;
     span.begin /= 2;
-    span.end /= 2;
+    span.end = span.end / 2 > span.begin ? span.end / 2 : span.begin + 1;
     return span;
 }
 
 /* ---- triangle ---- */
 
 /* Resizes the planes into small: interleaved formats as they are, the others as planes of size*size. */
-static void resize_planes(const wn_preprocess *preprocess, const winnow_image *image, uint8_t *small,
-                          void *scratch)
+static void resize_planes(const wn_preprocess *preprocess, const winnow_image *image, wn_window window,
+                          uint8_t *small, void *scratch)
 {
     static const int steps[] = {
         [WINNOW_RGB] = 3,  [WINNOW_BGR] = 3,  [WINNOW_RGBA] = 4, [WINNOW_BGRA] = 4,
@@ -82,7 +103,7 @@ static void resize_planes(const wn_preprocess *preprocess, const winnow_image *i
         .out = small,
         .out_stride = (ptrdiff_t)size * steps[image->format],
     };
-    kept_part(preprocess, image, &job.x, &job.y);
+    kept_window(preprocess, image, window, &job.x, &job.y);
     wn_resize_plane(&job, scratch);
     if (image->format != WINNOW_NV12 && image->format != WINNOW_I420)
         return;
@@ -137,8 +158,8 @@ static void finish(const winnow_image *stored, const uint8_t *small, int size, u
         }
 }
 
-winnow_status wn_preprocess_bytes(const wn_preprocess *preprocess, const winnow_image *image, uint8_t *rgb,
-                                  void *scratch, size_t scratch_size, winnow_error *error)
+static winnow_status check(const wn_preprocess *preprocess, const winnow_image *image, const uint8_t *rgb,
+                           const void *scratch, size_t scratch_size, winnow_error *error)
 {
     const winnow_status status = wn_image_check(image, error);
     if (status)
@@ -150,15 +171,33 @@ winnow_status wn_preprocess_bytes(const wn_preprocess *preprocess, const winnow_
         return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
                        "preprocessing needs %zu bytes of scratch, %zu are given", needed,
                        scratch ? scratch_size : 0);
+    return WINNOW_OK;
+}
+
+winnow_status wn_preprocess_window(const wn_preprocess *preprocess, const winnow_image *image,
+                                   wn_window window, uint8_t *rgb, void *scratch, size_t scratch_size,
+                                   winnow_error *error)
+{
+    const winnow_status status = check(preprocess, image, rgb, scratch, scratch_size, error);
+    if (status)
+        return status;
     uint8_t *small = scratch;
-    uint8_t *rest = small + small_bytes(preprocess->size);
-    if (preprocess->resample == WN_RESAMPLE_OPENCV_BILINEAR) {
-        wn_bilinear_opencv(image, preprocess->fit == WN_FIT_CROP, preprocess->size, rgb, rest);
-        return WINNOW_OK;
-    }
-    resize_planes(preprocess, image, small, rest);
+    resize_planes(preprocess, image, window, small, small + small_bytes(preprocess->size));
     finish(image, small, preprocess->size, rgb);
     return WINNOW_OK;
+}
+
+winnow_status wn_preprocess_bytes(const wn_preprocess *preprocess, const winnow_image *image, uint8_t *rgb,
+                                  void *scratch, size_t scratch_size, winnow_error *error)
+{
+    if (!preprocess || preprocess->resample != WN_RESAMPLE_OPENCV_BILINEAR)
+        return wn_preprocess_window(preprocess, image, (wn_window){0, 0, 1}, rgb, scratch, scratch_size,
+                                    error);
+    const winnow_status status = check(preprocess, image, rgb, scratch, scratch_size, error);
+    if (!status)
+        wn_bilinear_opencv(image, preprocess->fit == WN_FIT_CROP, preprocess->size, rgb,
+                           (uint8_t *)scratch + small_bytes(preprocess->size));
+    return status;
 }
 
 /* ---- floats ---- */

@@ -46,6 +46,17 @@ size_t wn_preprocess_scratch(const wn_preprocess *preprocess, int width, int hei
 winnow_status wn_preprocess_bytes(const wn_preprocess *preprocess, const winnow_image *image, uint8_t *rgb,
                                   void *scratch, size_t scratch_size, winnow_error *error);
 
+/* A square part of what is kept of a picture, upright, in shares of its sides: [left, left + side) x [top,
+ * top + side), inside 0 to 1. */
+typedef struct wn_window {
+    double left, top, side;
+} wn_window;
+
+/* The same of that part alone, always by the triangle filter. Its edges are rounded to stored pixels. */
+winnow_status wn_preprocess_window(const wn_preprocess *preprocess, const winnow_image *image,
+                                   wn_window window, uint8_t *rgb, void *scratch, size_t scratch_size,
+                                   winnow_error *error);
+
 /* rgb[size*size*3] -> out[size*size*3] float32 in the network's channel order: the float of each byte value
  * comes from one 256-entry table a channel, so it is the same everywhere. */
 void wn_preprocess_normalise(const wn_preprocess *preprocess, const uint8_t *rgb, float *out);
