@@ -52,8 +52,9 @@ static winnow_status open_kind(const train_request *request, int kind, wn_pool *
         snprintf(copies, sizeof copies, ", %zu copies left out", (*set)->copies);
     if ((*set)->bad)
         snprintf(bad, sizeof bad, ", %zu cannot be read", (*set)->bad);
-    output_note("%s: %zu photos of %zu source%s%s%s", kind_names[kind], (*set)->count, (*set)->group.count,
-                (*set)->group.count == 1 ? "" : "s", copies, bad);
+    output_note("%s: %zu photo%s of %zu source%s%s%s", kind_names[kind], (*set)->count,
+                (*set)->count == 1 ? "" : "s", (*set)->group.count, (*set)->group.count == 1 ? "" : "s",
+                copies, bad);
     return WINNOW_OK;
 }
 

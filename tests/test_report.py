@@ -31,6 +31,8 @@ def static(name):
     check(page.endswith("</main></body></html>\n"), name, "is cut short")
     for words in ("The gate turned away", "accepted-abnormals", "rejected-normals", "Map of the photos", "What if the threshold moved?", "winnow train"):
         check(words in page, name, "lacks", words)
+    for wrong, way in (("turned away", "--normal"), ("let through", "--abnormal")):
+        check(f"were {wrong} (0)" in page or f"winnow learn GATE {way}" in page, name, "does not say how to teach what was", wrong)
     return page
 
 

@@ -83,5 +83,11 @@ void section_gallery(text *out, const report_page *report, bool normal)
         text_add(out, "</ul>");
     if (count > GALLERY)
         text_format(out, "<p class=\"soft\">The %d worst of %zu.</p>", GALLERY, count);
+    if (count)
+        text_format(
+            out,
+            "<p class=\"soft\">A folder of photos like these teaches the gate to %s them, in seconds: "
+            "<code>winnow learn GATE --%s FOLDER -o NEW</code></p>",
+            normal ? "accept" : "turn away", normal ? "normal" : "abnormal");
     free(found);
 }
