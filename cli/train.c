@@ -27,7 +27,7 @@ static struct given {
     const char *output, *backbone, *network, *scorer, *checkpoint, *log, *report, *reference_outputs, *advice;
     int recipe, freeze, augment, schedule, fit;
     int epochs, save_interval, batch, input_size, embedding_size, cache_mb, threads, abnormal_pool;
-    double width, learning_rate, momentum, weight_decay, warmup, margin, scale;
+    double width, learning_rate, momentum, weight_decay, warmup, margin, scale, keep;
     double false_reject, confidence, max_bad;
     uint64_t seed;
     bool classes, resume, json;
@@ -49,6 +49,7 @@ static struct given {
     .warmup = NOT_GIVEN,
     .margin = NOT_GIVEN,
     .scale = NOT_GIVEN,
+    .keep = NOT_GIVEN,
     .cache_mb = 1024,
     .abnormal_pool = 4000,
     .false_reject = 0.05,
@@ -91,8 +92,9 @@ static const option_row rows[] = {
     {"network", 0, OPTION_TEXT, "NAME", "mobilenet_v2 or efficientnet_lite0, without a backbone",
      &given.network},
     {"width", 0, OPTION_NUMBER, "X", "width multiplier, without a backbone", &given.width, 0.35, 1.4},
-    {"input-size", 0, OPTION_INTEGER, "N", "side of the network's input in pixels", &given.input_size, 96,
-     224},
+    {"input-size", 0, OPTION_INTEGER, "N",
+     "side of the network's input in pixels; 224 tells look-alikes better than 128, at three times the time",
+     &given.input_size, 96, 224},
     {"embedding-size", 0, OPTION_INTEGER, "N", "length of the embedding", &given.embedding_size, 8, 2048},
     {"fit", 0, OPTION_CHOICE, NULL, "how a photo becomes square", &given.fit, 0, 0, .choices = fits},
     {"augment", 0, OPTION_CHOICE, NULL, "what happens to training photos", &given.augment, 0, 0,
@@ -108,6 +110,9 @@ static const option_row rows[] = {
     {"warmup", 0, OPTION_NUMBER, "EPOCHS", "the rate rises at first", &given.warmup, 0, 1000},
     {"margin", 0, OPTION_NUMBER, "DEGREES", "of ArcFace", &given.margin, 0, 90},
     {"scale", 0, OPTION_NUMBER, "X", "of ArcFace", &given.scale, 1, 256},
+    {"keep", 0, OPTION_NUMBER, "WEIGHT",
+     "with --freeze early or none: features stay near the backbone's; 10 is a good start", &given.keep, 0,
+     10000},
     {"abnormal-pool", 0, OPTION_INTEGER, "N", "abnormal photos that a frozen backbone looks at, at most",
      &given.abnormal_pool, 10, 10000000},
     {"max-bad", 0, OPTION_PERCENT, "P", "stop where more photos than that cannot be read", &given.max_bad, 0,
@@ -162,6 +167,7 @@ static void override(wn_train_recipe *recipe, bool pretrained)
     TAKE(recipe->warmup, given.warmup);
     TAKE(recipe->margin, given.margin);
     TAKE(recipe->scale, given.scale);
+    TAKE(recipe->keep, given.keep);
     if (given.learning_rate != NOT_GIVEN) {
         recipe->class_rate *= given.learning_rate / recipe->learning_rate;
         recipe->learning_rate = given.learning_rate;
@@ -213,6 +219,10 @@ static int check(const train_request *request)
         return output_usage(
             "--augment %s needs --freeze none: the features of a frozen backbone are computed once",
             augments[request->recipe.augment]);
+    if (request->recipe.keep > 0 && (!request->backbone || request->recipe.freeze == WN_FREEZE_BACKBONE))
+        return output_usage(
+            "--keep is for layers of a backbone that learn: give --freeze early or none, and a "
+            "--backbone");
     if (request->recipe.freeze != WN_FREEZE_BACKBONE && !request->abnormal.count)
         return output_usage(
             "training layers needs photos of anything else: give --abnormal DIR, or a --backbone");

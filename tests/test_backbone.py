@@ -120,6 +120,12 @@ def trains_its_last_blocks():
             check((before[name] == after[name]) == (int(name.split(".")[1]) < 15), name, "changed, or did not")
     meta = metadata_of("last.safetensors")
     check("freeze=2 " in meta["winnow.settings"] and "augment=2 " in meta["winnow.settings"], meta["winnow.settings"])
+    run("train", *few, "--backbone", DEFAULT, "--freeze", "early", "-o", "free.safetensors")
+    run("train", *few, "--backbone", DEFAULT, "--freeze", "early", "--keep", "100", "-o", "kept.safetensors")
+    free, kept = tensors_of("free.safetensors"), tensors_of("kept.safetensors")
+    check(any(free[name] != kept[name] for name in free if name.startswith("features.")), "--keep changed nothing")
+    check("keep=100 " in metadata_of("kept.safetensors")["winnow.settings"], "--keep is not in the settings")
+    refused("--keep|layers of a backbone that learn", "train", *few, "--backbone", DEFAULT, "--keep", "1", "-o", "x.safetensors")
     refused("--freeze early|needs a backbone", "train", *few, "--backbone", "none", "--freeze", "early", "-o", "x.safetensors")
 
 

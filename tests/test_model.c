@@ -20,6 +20,8 @@ typedef struct setting {
     int input, embedding, batch, classes, first_trainable;
 } setting;
 
+static float keep; /* of the models that are made */
+
 static wn_network network_of(const setting *s)
 {
     wn_network network;
@@ -58,6 +60,7 @@ static wn_model *model_of(const setting *s, const wn_network *network, wn_pool *
                                       .margin = 0.5f,
                                       .scale = 16,
                                       .first_trainable = s->first_trainable,
+                                      .keep = keep,
                                       .plain = plain};
     wn_model *model;
     winnow_error error;
@@ -67,6 +70,8 @@ static wn_model *model_of(const setting *s, const wn_network *network, wn_pool *
     wn_params_initialise(network, 7, params);
     set_norms(network, params->data);
     fill_pattern(wn_model_class_vectors(model), (size_t)s->classes * s->embedding, 2);
+    if (keep > 0)
+        fill_pattern(wn_model_target(model), (size_t)s->batch * network->features, 5);
     float *input = wn_model_input(model);
     for (int i = 0; i < s->batch; i++)
         for (int y = 0; y < s->input; y++)
@@ -195,6 +200,16 @@ static void every_instruction_set(void **state)
     wn_cpu_limit(WN_CPU_HIGHEST);
 }
 
+/* A batch whose features are also kept near some others. */
+static void kept_features(void **state)
+{
+    (void)state;
+    const setting s = {"mobilenet_v2", 0.35f, 96, 16, 4, 2, 33};
+    keep = 20;
+    compare(&s, 4, 2, 2e-3);
+    keep = 0;
+}
+
 static void every_batch_and_thread_count(void **state)
 {
     (void)state;
@@ -284,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_network_and_width),
         cmocka_unit_test(every_instruction_set),
+        cmocka_unit_test(kept_features),
         cmocka_unit_test(every_batch_and_thread_count),
         cmocka_unit_test(every_freezing_point),
         cmocka_unit_test(training_repeats_itself_and_leaves_the_frozen_alone),

@@ -9,8 +9,10 @@
 #include <cmocka.h>
 
 #include "golden.h"
+#include "golden/keep.h"
 #include "pattern.h"
 #include "train/arcface.h"
+#include "train/keep.h"
 #include "train/layers_plain.h"
 
 enum { MOST = 4096 };
@@ -229,6 +231,25 @@ static void arcface(void **state)
 }
 
 /* A zero embedding has no direction: whatever its label, it gives no gradient, and no NaN. */
+/* Values and gradient of PyTorch (tests/oracle/keep.py); a feature without direction has no gradient. */
+static void kept_features(void **state)
+{
+    (void)state;
+    enum { COUNT = KEEP_N * KEEP_SIZE };
+    float *features = patterned(COUNT, 1, 1), *targets = patterned(COUNT, 2, 1), gradient[COUNT];
+    double loss = wn_keep_loss(KEEP_N, KEEP_SIZE, keep_weight, features, targets, gradient);
+    assert_true(fabs(loss - keep_loss) < 1e-6 * keep_loss);
+    for (int i = 0; i < COUNT; i++)
+        assert_true(fabsf(gradient[i] - keep_gradient[i]) < 1e-6f);
+    memset(features, 0, KEEP_SIZE * sizeof *features);
+    loss = wn_keep_loss(1, KEEP_SIZE, keep_weight, features, targets, gradient);
+    assert_true(loss == 2 * keep_weight);
+    for (int i = 0; i < KEEP_SIZE; i++)
+        assert_true(gradient[i] == 0);
+    free(features);
+    free(targets);
+}
+
 static void arcface_of_nothing(void **state)
 {
     (void)state;
@@ -262,7 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(convolutions),          cmocka_unit_test(norm_and_relu6),
         cmocka_unit_test(pooling_and_embedding), cmocka_unit_test(arcface),
-        cmocka_unit_test(arcface_of_nothing),
+        cmocka_unit_test(arcface_of_nothing),    cmocka_unit_test(kept_features),
     };
     return cmocka_run_group_tests(tests, open_golden, close_golden);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine_network.h"
 
+#include "../runtime/plan.h"
 #include "loader.h"
 #include "model.h"
 #include "order.h"
@@ -25,7 +26,11 @@ typedef struct trainee {
     wn_loader_item *item;
     int *scratch;
     int *label;
-    int next;          /* place in the epoch's order */
+    int next;              /* place in the epoch's order */
+    wn_plan *start;        /* of the weights that the training began with; NULL where nothing is kept */
+    char *scratch_of_plan; /* of each thread */
+    size_t plan_scratch;
+    wn_pool *pool;
     float *validation; /* (valid photos, embedding) */
 } trainee;
 
@@ -55,6 +60,18 @@ static winnow_status begin_epoch(wn_engine *engine, int epoch, int first_step, w
     return wn_loader_begin(t->loader, t->item + t->next, used - t->next, error);
 }
 
+/* What the network made of an image before it was trained: the same picture, so the same augmentation. */
+static void remember(void *context, int image, int worker)
+{
+    const trainee *t = context;
+    const wn_network *network = t->network;
+    const size_t pixels = (size_t)network->input * (size_t)network->input;
+    const wn_outputs outputs = {.features =
+                                    wn_model_target(t->model) + (size_t)image * (size_t)network->features};
+    wn_plan_run(t->start, 1, wn_model_input(t->model) + (size_t)image * pixels * 3, &outputs,
+                t->scratch_of_plan + (size_t)worker * t->plan_scratch);
+}
+
 static winnow_status step(wn_engine *engine, double rate, double *loss, winnow_error *error)
 {
     trainee *t = (trainee *)engine;
@@ -64,6 +81,8 @@ static winnow_status step(wn_engine *engine, double rate, double *loss, winnow_e
         return status;
     for (int i = 0; i < recipe->batch; i++)
         t->label[i] = t->order[t->next++].label;
+    if (t->start)
+        wn_pool_run(t->pool, recipe->batch, remember, t);
     *loss = wn_model_train(t->model, recipe->batch, t->label);
     const wn_sgd sgd = {.rate = (float)rate,
                         .momentum = (float)recipe->momentum,
@@ -172,6 +191,17 @@ static bool allocate(trainee *t)
     return t->best && t->best_class && t->order && t->item && t->scratch && t->label && t->validation;
 }
 
+/* The network as it is before the first step. */
+static winnow_status keep_start(trainee *t, winnow_error *error)
+{
+    winnow_status status = wn_plan_create(t->network, t->params, WN_PRECISION_FP32, &t->start, error);
+    if (status)
+        return status;
+    t->plan_scratch = (wn_plan_scratch(t->start, 1) + 63) / 64 * 64;
+    t->scratch_of_plan = aligned_alloc(64, t->plan_scratch * (size_t)wn_pool_threads(t->pool));
+    return t->scratch_of_plan ? WINNOW_OK : wn_fail_memory(error);
+}
+
 static winnow_status create_model(trainee *t, wn_pool *pool, winnow_error *error)
 {
     /* two blocks of expansion, depthwise and projection, and the last convolution */
@@ -181,13 +211,15 @@ static winnow_status create_model(trainee *t, wn_pool *pool, winnow_error *error
                                       .first_trainable = early ? t->network->count - LAST_LAYERS : 0,
                                       .classes = 2,
                                       .margin = (float)(t->recipe->margin * M_PI / 180),
-                                      .scale = (float)t->recipe->scale};
+                                      .scale = (float)t->recipe->scale,
+                                      .keep = (float)t->recipe->keep};
     winnow_status status = wn_model_create(t->network, &options, pool, &t->model, error);
     if (status)
         return status;
     memcpy(wn_model_params(t->model)->data, t->params->data, t->network->total * sizeof(float));
     memcpy(wn_model_class_vectors(t->model), t->class_vectors, class_count(t) * sizeof(float));
-    return WINNOW_OK;
+    t->pool = pool;
+    return t->recipe->keep > 0 ? keep_start(t, error) : WINNOW_OK;
 }
 
 winnow_status wn_engine_network_create(const wn_train_recipe *recipe, uint64_t seed,
@@ -240,6 +272,8 @@ void wn_engine_network_free(wn_engine *engine)
     wn_loader_free(t->loader);
     wn_loader_free(t->valid_loader);
     wn_model_free(t->model);
+    wn_plan_free(t->start);
+    free(t->scratch_of_plan);
     free(t->best);
     free(t->best_class);
     free(t->order);

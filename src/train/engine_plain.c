@@ -135,6 +135,8 @@ static void backward(wn_model *model, int n)
     wn_plain_linear_backward(n, network->features, network->embedding, model->features,
                              model->params.data + network->embedding_weight, model->d_embedding,
                              p->d_features, g + network->embedding_weight, g + network->embedding_bias);
+    if (model->d_keep)
+        add((size_t)n * network->features, model->d_keep, p->d_features);
     for (int l = 0; l < last; l++)
         memset(p->dy[l], 0, wn_layer_outputs(&network->layer[l], n) * sizeof(float));
     wn_plain_mean_backward(n, network->grid * network->grid, network->features, p->d_features, p->dy[last]);

@@ -79,6 +79,8 @@ static void head_task(void *context, int index, int worker)
     wn_worker *self = &f->worker[worker];
     for (int image = from; image < to; image++) {
         float *dx = f->d_features + (size_t)image * channels;
+        for (int c = 0; model->d_keep && c < channels; c++)
+            dx[c] += model->d_keep[(size_t)image * channels + c];
         for (int c = 0; c < channels; c++)
             dx[c] /= (float)pixels;
         wn_gate gate = gate_into(pass, self, last, image * pixels);

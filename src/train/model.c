@@ -3,6 +3,7 @@
 #include "model_state.h"
 
 #include "arcface.h"
+#include "keep.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -92,6 +93,12 @@ static winnow_status allocate(wn_model *model, winnow_error *error)
         !model->class_gradients || !model->input || !model->features || !model->embedding ||
         !model->d_embedding || !model->loss_scratch)
         return wn_fail_memory(error);
+    if (model->options.keep > 0) {
+        model->target = wn_model_alloc(batch * network->features, sizeof(float));
+        model->d_keep = wn_model_alloc(batch * network->features, sizeof(float));
+        if (!model->target || !model->d_keep)
+            return wn_fail_memory(error);
+    }
     return wn_params_create(network, &model->params, error);
 }
 
@@ -133,6 +140,8 @@ void wn_model_free(wn_model *model)
     free(model->features);
     free(model->embedding);
     free(model->d_embedding);
+    free(model->target);
+    free(model->d_keep);
     free(model->loss_scratch);
     free(model);
 }
@@ -172,12 +181,20 @@ float *wn_model_input(wn_model *model)
     return model->input;
 }
 
+float *wn_model_target(wn_model *model)
+{
+    return model->target;
+}
+
 float wn_model_train(wn_model *model, int n, const int *labels)
 {
     const wn_arcface loss = arcface_of(model);
     model->engine->forward(model, n, true, NULL);
     double value = wn_arcface_loss(&loss, n, model->embedding, model->class_vectors, labels,
                                    model->d_embedding, model->class_gradients, model->loss_scratch);
+    if (model->d_keep)
+        value += wn_keep_loss(n, model->network.features, model->options.keep, model->features, model->target,
+                              model->d_keep);
     model->engine->backward(model, n);
     return (float)value;
 }

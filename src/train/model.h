@@ -21,6 +21,7 @@ typedef struct wn_model_options {
     float scale;         /* ArcFace; 64 in the reference */
     int first_trainable; /* layers before this one are frozen: run in evaluation mode, no gradient; 0 trains
                             all, network->count only the embedding */
+    float keep;          /* weight of the distance to wn_model_target (keep.h); 0: none */
     bool plain;          /* the plain reference layers (the oracle), not the fast kernels */
 } wn_model_options;
 
@@ -39,6 +40,9 @@ float *wn_model_class_gradients(wn_model *model); /* (K, embedding) */
 
 /* Where the next batch goes: (batch, input, input, 3) normalised floats. */
 float *wn_model_input(wn_model *model);
+
+/* What the features of the next batch are kept near, (batch, features); NULL where keep is 0. */
+float *wn_model_target(wn_model *model);
 
 /* One forward and backward pass over the first n images with labels[n] in [0, K); batch statistics are used
  * and the running ones updated. Returns the loss. Gradients are left in wn_model_gradients. The result does

@@ -30,6 +30,7 @@ struct wn_model {
     float *input;                                            /* (batch, input, input, 3) */
     float *features;                                         /* (batch, features) */
     float *embedding, *d_embedding;                          /* (batch, embedding) */
+    float *target, *d_keep; /* (batch, features): NULL where nothing is kept */
     void *loss_scratch;
     /* Called when the fast engine has gone through a layer, so that a bench can time it; may be NULL. */
     void (*passed)(int layer, bool backward);

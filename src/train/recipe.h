@@ -33,6 +33,7 @@ typedef struct wn_train_recipe {
     double warmup; /* epochs */
     double margin; /* ArcFace, degrees */
     double scale;  /* ArcFace */
+    double keep;   /* weight of the features' distance from those before training (keep.h) */
 } wn_train_recipe;
 
 /* "default", "reference": NULL if there is none of that name. `pretrained` says whether a backbone is at
