@@ -4,7 +4,7 @@
 # Winnow beside the peers: every round runs each once, in its own process, and the median of the rounds counts, so that
 # a machine that is slower for a while is slower for all. The peers are looked for in $WINNOW_PEERS (default:
 # ../shared/peers): a folder with run.sh, which prints "NAME MODE THREADS BATCH MEDIAN_MS ..." for `run.sh PEER`. Without
-# them winnow is timed alone. Then the runtimes that pip brings, where bench/peers.py's instructions have put them into
+# them winnow is timed alone. Then WebAssembly (bench/wasm.sh), and the runtimes that pip brings, where bench/peers.py's instructions have put them into
 # BUILD/peers. Prints tables for docs/performance.md.
 set -eu
 cd "$(dirname "$0")/.."
@@ -54,6 +54,10 @@ sort -k1,1 -k2,2 -k4,4n "$work/times" | awk '
             printf "| %s | %s | %.3f | %.0f | %.2f |\n", part[1], part[2], m, 1000 * batch[order[i]] / m, ours[part[1]] / m
         }
     }'
+
+echo
+echo "in WebAssembly" >&2
+WINNOW_PEERS=${peers:-none} bench/wasm.sh "$rounds" || echo "no Node or Clang for WebAssembly: left out" >&2
 
 if [ ! -x "$build/peers/bin/python" ]; then
     echo "bench/peers.py says how to time the runtimes that pip brings as well" >&2
