@@ -8,6 +8,7 @@
 #include "output.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 enum { TO_ONNX, TO_COREML, TO_MLPACKAGE, TO_C, TO_NPZ };
@@ -50,16 +51,23 @@ static const options_usage usage = {
     1,
 };
 
-/* Of a file, or of the two large ones of a package. */
+/* Of all files that were written. */
 static double size_of_output(void)
 {
-    static const char *const parts[] = {"", "/Data/com.apple.CoreML/model.mlmodel",
-                                        "/Data/com.apple.CoreML/weights/weight.bin"};
+    static const char *const package[] = {"/Manifest.json", "/Data/com.apple.CoreML/model.mlmodel",
+                                          "/Data/com.apple.CoreML/weights/weight.bin", NULL};
+    static const char *const code[] = {"c", "h", "bin", NULL}, *const embedded[] = {"c", "h", NULL};
+    static const char *const alone[] = {"", NULL};
+    const char *const *parts = given.format == TO_MLPACKAGE ? package
+                               : given.format != TO_C       ? alone
+                               : given.separate             ? code
+                                                            : embedded;
+    const int length = (int)strlen(given.output) - (given.format == TO_C); /* but for the c of .c */
     double size = 0;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    for (size_t i = 0; parts[i]; i++) {
         char path[4096];
         struct stat info;
-        snprintf(path, sizeof path, "%s%s", given.output, parts[i]);
+        snprintf(path, sizeof path, "%.*s%s", length, given.output, parts[i]);
         if (!stat(path, &info) && S_ISREG(info.st_mode))
             size += (double)info.st_size;
     }
