@@ -59,6 +59,12 @@ typedef struct fit {
 static winnow_status take_tensor(fit *f, const char *name, int rank, const uint64_t *shape, size_t offset)
 {
     const wn_weight *weight = wn_weights_find(f->weights, name);
+    if (!weight && f->weights->wiring)
+        return wn_fail(
+            f->error, WINNOW_ERROR_FORMAT, -1,
+            "the graph has %d convolutions, and %s more; what `winnow export` writes lacks the layers "
+            "that its gate's score does not read: take the gate itself as a backbone",
+            f->weights->wiring_count, f->network->architecture->name);
     if (!weight)
         return wn_fail(f->error, WINNOW_ERROR_FORMAT, -1, "there is no tensor '%.100s', which %s needs", name,
                        f->network->architecture->name);
