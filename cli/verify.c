@@ -128,7 +128,7 @@ static winnow_status compare(comparison *c, const char *path, winnow_error *erro
 static int report(const comparison *c, const char *exported)
 {
     const bool good = c->photos && c->similarity.difference <= given.tolerance && !c->clear_verdicts &&
-                      c->probability.difference <= given.tolerance;
+                      c->probability.difference <= given.tolerance && !isnan(c->p_value.difference);
     int status = good ? STATUS_DONE : STATUS_REJECTED;
     if (given.json) {
         const int printed = output_json(json_pack(

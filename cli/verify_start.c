@@ -3,6 +3,7 @@
  * ONNX files run in ONNX Runtime, which brings its Python with it. C files are compiled, and so is a small
  * program around them. */
 #include "../src/convert/export.h"
+#include "../src/convert/exported.h"
 #include "verify.h"
 
 #include <spawn.h>
@@ -20,11 +21,12 @@ static winnow_status start_onnx(const char *path, runner *r, winnow_error *error
 {
     const char *python = getenv("WINNOW_PYTHON");
     const char *const argv[] = {python ? python : "python3", "-c", verify_onnx_py, path, NULL};
-    if (runner_start(r, argv))
-        return WINNOW_OK;
+    winnow_status status = wn_exported_onnx_check(path, error);
+    if (status || runner_start(r, argv))
+        return status;
     return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1,
-                   "%s cannot be run by %s: it must be a gate's ONNX file, with scores, and `pip install "
-                   "onnxruntime` must have been run (WINNOW_PYTHON names another python3)",
+                   "%s cannot be run by %s: it lacks ONNX Runtime (`pip install onnxruntime`; WINNOW_PYTHON "
+                   "names another python3), or that does not take the file",
                    path, argv[0]);
 }
 
@@ -69,6 +71,9 @@ static winnow_status start_c(const char *path, runner *r, winnow_error *error)
 {
     const char *base = getenv("TMPDIR");
     char folder[512], file[600];
+    winnow_status status = wn_exported_c_check(path, error);
+    if (status)
+        return status;
     snprintf(folder, sizeof folder, "%s/winnow-verify-XXXXXX", base ? base : "/tmp");
     if (!mkdtemp(folder))
         return wn_fail(error, WINNOW_ERROR_IO, -1, "%s: no folder can be made there", folder);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: test_export.py WINNOW VENV ORACLES LOOK [coreml | aarch64]
+"""usage: test_export.py WINNOW VENV ORACLES LOOK [photos | coreml | aarch64]
 
 Exports gates of every scorer, network, fit and resize, and runs the files in their own runtimes: the C compiler (that of another processor
 with `aarch64`), ONNX's checker and ONNX Runtime, and for Core ML coremltools and the interpreter in ORACLES (tests/oracle). pip brings them
@@ -11,7 +11,7 @@ winnow, venv, oracles, look = (os.path.abspath(path) for path in sys.argv[1:5])
 onnx_check, coreml_run = (os.path.join(oracles, name) for name in ("onnx_check.py", "coreml_run.py"))
 root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 python = os.path.join(venv, "bin", "python3")
-PACKAGES = {"onnx": ["onnx", "onnxruntime", "numpy"], "coreml": ["coremltools", "numpy", "pillow"]}
+PACKAGES = {"onnx": ["onnx", "onnxruntime", "numpy", "pillow"], "coreml": ["coremltools", "numpy", "pillow"]}
 work = tempfile.mkdtemp(prefix="winnow-export-")
 os.environ.update(WINNOW_HOME=work, WINNOW_PYTHON=python)
 checks = 0
@@ -37,13 +37,14 @@ def done(*arguments):
 def refused(words, *arguments):
     result = run(*arguments)
     check(result.returncode == 2 and not result.stdout, arguments, result.returncode, result.stderr)
+    check(sum(line.startswith("winnow") and "error:" in line for line in result.stderr.splitlines()) == 1, arguments, "not one error line:", result.stderr)
     for word in words.split("|"):
         check(word in result.stderr, arguments, f"no '{word}' in:", result.stderr)
 
 
 def have(what):
     """Whether pip could bring what `what` needs."""
-    done = os.path.join(venv, "complete-" + what)
+    done = os.path.join(venv, "complete-" + "-".join(PACKAGES[what]))
     if os.path.exists(done):
         return True
     for command in ([sys.executable, "-m", "venv", venv], [python, "-m", "pip", "install", "--quiet", *PACKAGES[what]]):
@@ -170,6 +171,71 @@ def c():
     refused("a-b.c", "export", "default.safetensors", "--to", "c", "-o", "a-b.c")
     open("inline.c", "a").write("int unused(int *x) { return x; }")
     refused("compile", "verify", "others.safetensors", "inline.c", "--images", "p/test")
+    sizes()
+
+
+def sizes():
+    """What export prints is the size of every file that it wrote."""
+    for to, path, files, *more in (("c", "s.c", "s.c s.h s.bin", "--separate"), ("c", "t.c", "t.c t.h"), ("mlpackage", "s.mlpackage", "s.mlpackage/**")):
+        answer = json.loads(done("export", "others.safetensors", "--to", to, *more, "-o", path, "--json"))
+        there = sum(os.path.getsize(f) for pattern in files.split() for f in glob.glob(pattern, recursive=True) if os.path.isfile(f))
+        check(answer["bytes"] == there > 1e6, path, answer, there)
+
+
+def nan():
+    """A NaN of the exported file is a difference, wherever among the photos it comes."""
+    done("export", "others.safetensors", "--to", "c", "--separate", "-o", "nan.c")
+    code = open("nan.c").read()
+    for field, photos in (("similarity", (0, 4)), ("p_value", (0,))):
+        for photo in photos:
+            bent, end = code, "    return 0;\n}\n"
+            check(bent.endswith(end), "the code ends in another way")
+            bent = bent[:-len(end)] + f"    static int photo;\n    if (photo++ == {photo})\n        result->{field} = (float)NAN;\n" + end
+            open("nan.c", "w").write(bent)
+            result = run("verify", "others.safetensors", "nan.c", "--images", "p/test", "--count", "5", "--tolerance", "100", "--json")
+            answer = json.loads(result.stdout)
+            check(result.returncode == 1 and not answer["equal"] and answer["photos"] == 5 and answer[field] is None, field, photo, result)
+    result = run("verify", "others.safetensors", "nan.c", "--images", "p/test", "--count", "5", "--tolerance", "100")
+    check(result.returncode == 1 and "nan" in result.stdout and result.stdout.endswith("\nNOT the same\n"), result)
+
+
+def hostile():
+    """Files that export did not write are refused in one line, and neither Python nor a compiler sees them."""
+    gate, home = "others.safetensors", {name: os.environ.get(name) for name in ("CC", "WINNOW_PYTHON")}
+    open("spy", "w").write(f"#!/bin/sh\necho \"$@\" >>{work}/spied\nexit 1\n")
+    os.chmod("spy", 0o755)
+    os.environ.update(CC=f"{work}/spy", WINNOW_PYTHON=f"{work}/spy")
+    os.mkdir("h")
+    done("export", gate, "--to", "onnx", "-o", "h/whole.onnx")
+    done("export", gate, "--to", "onnx", "--raw", "-o", "h/raw.onnx")
+    done("export", gate, "--to", "c", "--separate", "-o", "h/whole.c")
+    done("export", gate, "--to", "mlpackage", "-o", "h/bare.mlpackage")
+    shutil.rmtree("h/bare.mlpackage/Data/com.apple.CoreML/weights")
+    whole, code, header = (open(f"h/whole.{end}", "rb").read() for end in ("onnx", "c", "h"))
+    files = {"empty.onnx": b"", "text.onnx": b"Not a network.\n" * 99, "half.onnx": whole[:len(whole) // 2], "cut.onnx": whole[:-1000000], "gate.onnx": open(gate, "rb").read(),
+             "zip.npz": b"PK, but no archive", "empty.npz": b"", "empty.c": b"", "else.c": b"int main(void) { return 0; }\n", "gate.c": whole[:9999], "noheader.c": code.replace(b"whole", b"noheader"),
+             "renamed.c": code, "header.c": code.replace(b"whole", b"header"), "header.h": b"#define header_WEIGHTS 0\n",
+             "noweights.c": code.replace(b"whole", b"noweights"), "noweights.h": header.replace(b"whole", b"noweights"), "short.c": code.replace(b"whole", b"short"),
+             "short.h": header.replace(b"whole", b"short"), "short.bin": open("h/whole.bin", "rb").read()[:-4], "x.mlmodel": b"", "x.txt": b"x", "none": b"x"}
+    for name, content in files.items():
+        open("h/" + name, "wb").write(content)
+    os.mkdir("h/folder.onnx")
+    os.mkdir("h/folder.c")
+    for name, words in {"empty.onnx": "not a whole ONNX file", "text.onnx": "not a whole ONNX file", "half.onnx": "not a whole ONNX file",
+                        "cut.onnx": "not a whole ONNX file", "gate.onnx": "not a whole ONNX file", "raw.onnx": "no input 'image'|--raw", "folder.onnx": "folder",
+                        "empty.c": "not C that winnow wrote|nothing was compiled", "else.c": "not C that winnow wrote", "gate.c": "not C that winnow wrote",
+                        "noheader.c": "noheader.h", "renamed.c": "does not include renamed.h", "header.c": "header.h is not the header", "folder.c": "folder",
+                        "noweights.c": "noweights.bin", "short.c": "short.bin holds|promises", "zip.npz": "no runtime", "empty.npz": "no runtime",
+                        "bare.mlpackage": "no runtime", "x.mlmodel": "no runtime", "x.txt": "no runtime", "none": "no runtime", "missing.onnx": "cannot be read"}.items():
+        refused(f"h/{name.split('.')[0]}|{words}", "verify", gate, f"h/{name}", "--images", "p/test")
+    check(not os.path.exists("spied"), "something was run:", os.path.exists("spied") and open("spied").read())
+    refused("ONNX Runtime", "verify", gate, "h/whole.onnx", "--images", "p/test")
+    refused("does not compile", "verify", gate, "h/whole.c", "--images", "p/test")
+    check(len(open("spied").readlines()) >= 2, "what is whole was not run")
+    for name, value in home.items():
+        os.environ.pop(name)
+        if value:
+            os.environ[name] = value
 
 
 def c_aarch64():
@@ -323,7 +389,7 @@ def full_disk():
         subprocess.run(["umount", "disk"])
 
 
-def real_gate():
+def real_gate(name="real", *more):
     """A gate on the features of a pretrained backbone; gives the folder of photographs, or None."""
     data = os.environ.get("WINNOW_DATA", os.path.join(root, "..", "shared", "data", "dev"))
     weights = os.path.join(data, "..", "..", "weights", "mobilenet_v2_imagenet.safetensors")
@@ -331,14 +397,60 @@ def real_gate():
         print("no photographs (WINNOW_DATA): compared on drawn pictures alone")
         return None
     done("train", "--backbone", weights, "--normal", f"{data}/normal/uci_rice_leaf_diseases", "--abnormal", f"{data}/near/flowers17", "--abnormal",
-         f"{data}/far/coco128_train2017", "--log", "none", "--report", "none", "--checkpoint", "none", "-o", "real.safetensors")
+         f"{data}/far/coco128_train2017", "--log", "none", "--report", "none", "--checkpoint", "none", *more, "-o", f"{name}.safetensors")
     return data
+
+
+ROUND_TRIP = """
+import subprocess, sys
+import numpy
+from PIL import Image
+program, side, gate, backbone, *paths = sys.argv[1:]
+asked = b""
+for path in paths:
+    picture = numpy.asarray(Image.open(path).convert("RGB"))
+    asked += numpy.array(picture.shape[1::-1], numpy.int32).tobytes() + picture.tobytes()
+answers = [subprocess.run([program, *what], input=asked, stdout=subprocess.PIPE, check=True).stdout for what in ([gate], [backbone, side])]
+ours, theirs = (numpy.frombuffer(answer, numpy.uint8).reshape(len(paths), -1) for answer in answers)
+pixels = 3 * int(side) ** 2
+assert (ours[:, :pixels] == theirs[:, :pixels]).all(), "the networks are given other pixels"
+worst = 0
+for begin, end in ((0, 1280), (1280, 1600)):
+    a, b = (x[:, pixels:].copy().view(numpy.float32)[:, begin:end].astype(float) for x in (ours, theirs))
+    assert a.shape == (len(paths), end - begin)
+    a, b = (x / numpy.linalg.norm(x, axis=1, keepdims=True) for x in (a, b))
+    assert numpy.abs(a[0] - a[-1]).max() > 1e-2, "all photos look alike"
+    worst = max(worst, numpy.abs(a - b).max())
+print(worst)
+"""
+
+
+def round_trip():
+    """What export writes to ONNX, import reads back: the same features of the same photographs."""
+    data = real_gate("pooled", "--scorer", "knn:pooled")
+    if not data:
+        return
+    photos = sorted(glob.glob(f"{data}/**/*.jpg", recursive=True))[::100]
+    side = json.loads(done("info", "pooled.safetensors", "--json"))["metadata"]["winnow.input"]
+    for name, *more in (("pooled.onnx",), ("exact.onnx", "--exact-size"), ("raw.onnx", "--raw")):
+        done("export", "pooled.safetensors", "--to", "onnx", *more, "-o", name)
+        answer = json.loads(done("import", name, "-o", "back.safetensors", "--json"))
+        check(answer["network"] == "mobilenet_v2" and answer["width"] == 1, name, answer)
+        result = subprocess.run([python, "-c", ROUND_TRIP, look, side, "pooled.safetensors", "back.safetensors", *photos], stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True)
+        check(result.returncode == 0, name, result.stdout)
+        print(f"{name}, imported again, {len(photos)} photographs: {float(result.stdout):.1e}")
+        check(float(result.stdout) <= 1e-5, name, result.stdout)
+    done("train", "--backbone", "pooled.safetensors", "--normal", f"{data}/normal/uci_rice_leaf_diseases", "--scorer", "knn:bottleneck", "--log", "none",
+         "--report", "none", "--checkpoint", "none", "-o", "early.safetensors")
+    done("export", "early.safetensors", "--to", "onnx", "-o", "early.onnx")
+    refused("the graph has 51 convolutions|take the gate itself", "import", "early.onnx", "-o", "x.safetensors")
 
 
 def real_photos():
     data = real_gate()
     if not data:
-        return
+        sys.exit(77)
     done("export", "real.safetensors", "--to", "onnx", "-o", "real.onnx")
     for name, *more in (("exact", "--exact-size"), ("raw", "--raw")):
         done("export", "real.safetensors", "--to", "onnx", *more, "-o", f"real.{name}.onnx")
@@ -372,13 +484,14 @@ def real_photos():
 
 os.chdir(work)
 try:
-    train()
-    if sys.argv[5:] == ["aarch64"]:
-        steps = [c_aarch64]
+    if sys.argv[5:] == ["photos"]:
+        steps = [real_photos] if have("onnx") else []
+    elif sys.argv[5:] == ["aarch64"]:
+        steps = [train, c_aarch64]
     elif sys.argv[5:] == ["coreml"]:
-        steps = [real_gate, coreml, real_coreml] if have("coreml") else []
+        steps = [train, real_gate, coreml, real_coreml] if have("coreml") else []
     else:
-        steps = [c] + ([onnx, onnx_int8, npz, refusals, full_disk, real_photos] if have("onnx") else [])
+        steps = [train, c, nan, hostile] + ([onnx, onnx_int8, npz, refusals, full_disk, round_trip] if have("onnx") else [])
     for step in steps:
         step()
     print(f"{checks} checks")

@@ -117,8 +117,8 @@ void wn_c_put_code(FILE *out, const wn_c_program *e)
 {
     const wn_calibration *calibration = &e->source->file.calibration;
     put(out, e,
-        "/* A gate as C, written by winnow " WINNOW_VERSION ". The code is under the Apache License 2.0. */\n"
-        "#include \"$.h\"\n\n#include <math.h>\n#include <string.h>\n\n");
+        WN_EXPORTED_C WINNOW_VERSION ". The code is under the Apache License 2.0. */\n"
+                                     "#include \"$.h\"\n\n#include <math.h>\n#include <string.h>\n\n");
     put_places(out, e);
     put_define(out, "THRESHOLD", calibration->threshold);
     put_define(out, "UNSURE", calibration->unsure);
@@ -158,9 +158,8 @@ void wn_c_put_header(FILE *out, const wn_c_program *e)
 {
     const bool separate = e->options->separate;
     const size_t bytes = e->number_count * sizeof(float) + e->small_count;
-    fputs("/* A gate as C, written by winnow " WINNOW_VERSION
-          ". It needs libm alone: no files, no allocation, no "
-          "state.\n",
+    fputs(WN_EXPORTED_C WINNOW_VERSION ". It needs libm alone: no files, no allocation, no "
+                                       "state.\n",
           out);
     put_notes(out, e);
     put(out, e, " */\n#ifndef $_H\n#define $_H\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");

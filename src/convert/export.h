@@ -43,6 +43,9 @@ winnow_status wn_export_mlpackage(const wn_export_source *source, const wn_expor
 winnow_status wn_export_c(const wn_export_source *source, const wn_export_options *options, const char *path,
                           winnow_error *error);
 
+/* What both text files begin with; the version follows. */
+#define WN_EXPORTED_C "/* A gate as C, written by winnow "
+
 /* The name that functions in `path` start with. */
 void wn_export_c_name(const char *path, char name[64]);
 
