@@ -3,7 +3,7 @@
 """Real weights in PyTorch, beside what winnow makes of the same file. Run by tests/test_weights.py. Needs python3-torchvision, python3-pil.
 
     weights.py forms MOBILENET.pth FOLDER                               writes the weights as PyTorch's users have them
-    weights.py compare NETWORK WEIGHTS LOOK FILE SIDE PHOTO...          prints the largest difference of a normalised feature
+    weights.py compare NETWORK WEIGHTS LOOK FILE@SIDE,... PHOTO...      prints the largest difference of a normalised feature of each
     weights.py classify WHEEL LOOK BACKBONE FOLDER                      prints how many photos winnow's features classify right, of how many
 """
 import subprocess, sys
@@ -54,11 +54,16 @@ def forms(path, folder):
 
 
 @torch.no_grad()
-def compare(network, weights, program, file, side, *photos):
+def compare(network, weights, program, files, *photos):
     lite = network == "efficientnet_lite0"
     body = (load(weights)[0] if lite else mobilenet(weights).features).double()
     mean, std = (127 / 255, 128 / 255) if lite else IMAGENET
     photos = [np.asarray(Image.open(path).convert("RGB")) for path in photos]
+    for name in files.split(","):
+        print(largest_difference(body, mean, std, photos, program, *name.rsplit("@", 1)), flush=True)
+
+
+def largest_difference(body, mean, std, photos, program, file, side):
     worst = 0.0
     for pixels, *ours in look(program, photos, file, side):
         assert pixels.shape[0] == int(side)
@@ -67,7 +72,7 @@ def compare(network, weights, program, file, side, *photos):
         for found, theirs in zip(ours, (body[-1](before), before)):
             theirs = theirs.mean((2, 3))[0].numpy()
             worst = max(worst, np.abs(found / np.linalg.norm(found) - theirs / np.linalg.norm(theirs)).max())
-    print(worst)
+    return worst
 
 
 def classify(wheel, program, backbone, folder):
