@@ -18,8 +18,8 @@ INLINE void LANED(gate_rows)(const bool gated, const int rows, const wn_gate *g,
     for (int c = 0; c < n; c += LANES) {
         VEC sum = IN(g->sum + c), along = IN(g->along + c);
         const VEC mean = IN(g->mean + c);
-        UNROLL for (int r = 0; r < rows; r++)
-        {
+        UNROLL
+        for (int r = 0; r < rows; r++) {
             const size_t at = r * g->ldz + c;
             const VEC value = IN(z + at);
             VEC dy = IN(dx + r * g->lddx + c);
@@ -63,28 +63,34 @@ INLINE void LANED(depthwise_tile)(const int kernel, const int stride, const int 
     const int n = d->channels;
     for (int c = 0; c < n; c += LANES) {
         VEC out[PIXELS];
-        UNROLL for (int p = 0; p < pixels; p++) out[p] = (VEC){0};
+        UNROLL
+        for (int p = 0; p < pixels; p++)
+            out[p] = (VEC){0};
         for (int ky = 0; ky < kernel; ky++) {
             const float *in = d->in[ky] + (size_t)x * stride * n + c;
             VEC w[5];
-            UNROLL for (int kx = 0; kx < kernel; kx++) w[kx] = IN(d->weight + (ky * kernel + kx) * n + c);
-            UNROLL for (int i = 0; i < (pixels - 1) * stride + kernel; i++)
-            {
+            UNROLL
+            for (int kx = 0; kx < kernel; kx++)
+                w[kx] = IN(d->weight + (ky * kernel + kx) * n + c);
+            UNROLL
+            for (int i = 0; i < (pixels - 1) * stride + kernel; i++) {
                 const VEC value = IN(in + i * n);
-                UNROLL for (int p = 0; p < pixels; p++)
-                {
+                UNROLL
+                for (int p = 0; p < pixels; p++) {
                     if (i >= p * stride && i < p * stride + kernel)
                         out[p] += value * w[i - p * stride];
                 }
             }
         }
         float *y = d->y + (size_t)x * n + c;
-        UNROLL for (int p = 0; p < pixels; p++) AT(y + p * n) = out[p];
+        UNROLL
+        for (int p = 0; p < pixels; p++)
+            AT(y + p * n) = out[p];
         if (d->shift) {
             const VEC shift = IN(d->shift + c);
             VEC sum = IN(d->sum + c), square = IN(d->square + c);
-            UNROLL for (int p = 0; p < pixels; p++)
-            {
+            UNROLL
+            for (int p = 0; p < pixels; p++) {
                 const VEC away = out[p] - shift;
                 sum += away;
                 square += away * away;
@@ -126,20 +132,22 @@ INLINE void LANED(dweight_row)(const int kernel, const int stride, const wn_dept
         float *to = d->dweight + ky * kernel * n + c;
         const float *in = d->in[ky] + c, *dy = d->dy + c;
         VEC even[5], odd[5];
-        UNROLL for (int kx = 0; kx < kernel; kx++)
-        {
+        UNROLL
+        for (int kx = 0; kx < kernel; kx++) {
             even[kx] = IN(to + kx * n);
             odd[kx] = (VEC){0};
         }
         int x = 0;
         for (; x + STEP <= d->out; x += STEP, in += STEP * stride * n, dy += STEP * n) {
             VEC g[STEP];
-            UNROLL for (int p = 0; p < STEP; p++) g[p] = IN(dy + p * n);
-            UNROLL for (int i = 0; i < (STEP - 1) * stride + kernel; i++)
-            {
+            UNROLL
+            for (int p = 0; p < STEP; p++)
+                g[p] = IN(dy + p * n);
+            UNROLL
+            for (int i = 0; i < (STEP - 1) * stride + kernel; i++) {
                 const VEC value = IN(in + i * n);
-                UNROLL for (int p = 0; p < STEP; p++)
-                {
+                UNROLL
+                for (int p = 0; p < STEP; p++) {
                     const int kx = i - p * stride;
                     if (kx >= 0 && kx < kernel) {
                         if (p % 2)
@@ -151,8 +159,12 @@ INLINE void LANED(dweight_row)(const int kernel, const int stride, const wn_dept
             }
         }
         for (; x < d->out; x++, in += stride * n, dy += n)
-            UNROLL for (int kx = 0; kx < kernel; kx++) even[kx] += IN(dy) * IN(in + kx * n);
-        UNROLL for (int kx = 0; kx < kernel; kx++) AT(to + kx * n) = even[kx] + odd[kx];
+            UNROLL
+        for (int kx = 0; kx < kernel; kx++)
+            even[kx] += IN(dy) * IN(in + kx * n);
+        UNROLL
+        for (int kx = 0; kx < kernel; kx++)
+            AT(to + kx * n) = even[kx] + odd[kx];
     }
 }
 
@@ -179,25 +191,33 @@ INLINE void LANED(dx2_pairs)(const int kernel, const int pairs, const wn_depthwi
     const ptrdiff_t ox = (ix + d->before) / 2;
     for (int c = 0; c < n; c += LANES) {
         VEC first[PAIRS], second[PAIRS];
-        UNROLL for (int p = 0; p < pairs; p++) first[p] = second[p] = (VEC){0};
+        UNROLL
+        for (int p = 0; p < pairs; p++)
+            first[p] = second[p] = (VEC){0};
         for (int t = 0; t < d->taps; t++) {
             const float *weight = d->weight[t] + c, *from = d->dy[t] + (ox - half) * n + c;
             VEC dy[PAIRS + REACH];
-            UNROLL for (int i = 0; i < pairs + half; i++) dy[i] = IN(from + i * n);
-            UNROLL for (int i = 0; i <= half; i++)
-            {
+            UNROLL
+            for (int i = 0; i < pairs + half; i++)
+                dy[i] = IN(from + i * n);
+            UNROLL
+            for (int i = 0; i <= half; i++) {
                 const VEC w = IN(weight + 2 * i * n);
-                UNROLL for (int p = 0; p < pairs; p++) first[p] += w * dy[p + half - i];
+                UNROLL
+                for (int p = 0; p < pairs; p++)
+                    first[p] += w * dy[p + half - i];
             }
-            UNROLL for (int i = 0; i < half; i++)
-            {
+            UNROLL
+            for (int i = 0; i < half; i++) {
                 const VEC w = IN(weight + (2 * i + 1) * n);
-                UNROLL for (int p = 0; p < pairs; p++) second[p] += w * dy[p + half - i];
+                UNROLL
+                for (int p = 0; p < pairs; p++)
+                    second[p] += w * dy[p + half - i];
             }
         }
         float *to = d->dx + (ptrdiff_t)ix * n + c;
-        UNROLL for (int p = 0; p < pairs; p++)
-        {
+        UNROLL
+        for (int p = 0; p < pairs; p++) {
             if (ix + 2 * p >= 0)
                 AT(to + 2 * p * n) = first[p];
             if (ix + 2 * p + 1 < d->in)

@@ -92,28 +92,34 @@ INLINE void product_tile(const int rows, const int vectors, const wn_product *p,
     const float *b = p->b + (size_t)column * p->k + (size_t)from * vectors * WIDTH;
     const float *a[MAX_ROWS];
     vec sum[MAX_ROWS][MAX_VECTORS];
-    UNROLL for (int r = 0; r < rows; r++)
-    {
+    UNROLL
+    for (int r = 0; r < rows; r++) {
         a[r] = p->a + (row + (r < valid ? r : valid - 1)) * p->lda + from;
-        UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = (vec){0};
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            sum[r][v] = (vec){0};
         if (p->shift) /* a layer's output, which no cache has: it comes while the sums are made */
             __builtin_prefetch(p->c + (row + (r < valid ? r : valid - 1)) * p->ldc + column, 1);
     }
     for (int k = 0; k < depth; k++, b += vectors * WIDTH) {
         vec w[MAX_VECTORS];
-        UNROLL for (int v = 0; v < vectors; v++) w[v] = load(b + v * WIDTH);
-        UNROLL for (int r = 0; r < rows; r++)
-        {
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            w[v] = load(b + v * WIDTH);
+        UNROLL
+        for (int r = 0; r < rows; r++) {
             const vec x = splat(a[r][k]);
-            UNROLL for (int v = 0; v < vectors; v++) sum[r][v] += x * w[v];
+            UNROLL
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] += x * w[v];
         }
     }
-    UNROLL for (int v = 0; v < vectors; v++)
-    {
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
         const int at = column + v * WIDTH;
         float *c = p->c + row * p->ldc + at;
-        UNROLL for (int r = 0; r < rows; r++)
-        {
+        UNROLL
+        for (int r = 0; r < rows; r++) {
             if (r < valid) {
                 if (from || p->add)
                     sum[r][v] += load_some(c + r * p->ldc, p->n - at);
@@ -123,8 +129,8 @@ INLINE void product_tile(const int rows, const int vectors, const wn_product *p,
         if (p->shift && from + depth == p->k) {
             const vec shift = load(p->shift + at);
             vec total = load(p->sum + at), square = load(p->square + at);
-            UNROLL for (int r = 0; r < rows; r++)
-            {
+            UNROLL
+            for (int r = 0; r < rows; r++) {
                 if (r < valid) {
                     const vec away = sum[r][v] - shift;
                     total += away;
@@ -166,22 +172,32 @@ INLINE void outer_tile(const int rows, const int vectors, const wn_outer *o, int
 {
     const float *a = o->a + row, *b = o->b + column;
     vec sum[MAX_ROWS][MAX_VECTORS];
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = (vec){0};
-    UNROLL for (int r = 0; r < rows; r++) __builtin_prefetch(o->c + (row + r) * o->ldc + column, 1);
+    UNROLL
+    for (int r = 0; r < rows; r++)
+        UNROLL
+    for (int v = 0; v < vectors; v++)
+        sum[r][v] = (vec){0};
+    UNROLL
+    for (int r = 0; r < rows; r++)
+        __builtin_prefetch(o->c + (row + r) * o->ldc + column, 1);
     for (int i = 0; i < o->m; i++, a += o->lda, b += o->ldb) {
         vec w[MAX_VECTORS];
-        UNROLL for (int v = 0; v < vectors; v++) w[v] = load(b + v * WIDTH);
-        UNROLL for (int r = 0; r < rows; r++)
-        {
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            w[v] = load(b + v * WIDTH);
+        UNROLL
+        for (int r = 0; r < rows; r++) {
             const vec x = splat(a[r]);
-            UNROLL for (int v = 0; v < vectors; v++) sum[r][v] += x * w[v];
+            UNROLL
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] += x * w[v];
         }
     }
-    UNROLL for (int r = 0; r < rows; r++)
-    {
+    UNROLL
+    for (int r = 0; r < rows; r++) {
         if (row + r < o->p) {
-            UNROLL for (int v = 0; v < vectors; v++)
-            {
+            UNROLL
+            for (int v = 0; v < vectors; v++) {
                 const int at = column + v * WIDTH;
                 float *c = o->c + (row + r) * o->ldc + at;
                 store_some(c, load_some(c, o->q - at) + sum[r][v], o->q - at);
@@ -221,7 +237,10 @@ INLINE float relu6(float x)
 static void activate(wn_rows size, const float *restrict x, size_t ldx, const float *restrict scale,
                      const float *restrict offset, float *restrict y, size_t ldy)
 {
-    enum { AHEAD = 512, LINE = 16 }; /* floats: the next page is asked for before the processor's own look-ahead does */
+    enum {
+        AHEAD = 512,
+        LINE = 16
+    }; /* floats: the next page is asked for before the processor's own look-ahead does */
     for (size_t r = 0; r < size.rows; r++, x += ldx, y += ldy) {
         for (int c = 0; c < size.channels; c += LINE)
             __builtin_prefetch(x + c + AHEAD);
