@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: robustness.py WINNOW GATE --normal DIR --abnormal DIR
+"""usage: robustness.py WINNOW GATE --normal DIR --abnormal DIR [--only TEXT]
 
 Alters copies of the photos as phones and users do (needs Pillow and NumPy), judges each kind with `winnow eval`, and prints a table.
 The photos must be ones that the gate was not trained on."""
@@ -45,6 +45,20 @@ def screen(image, rng):
     return jpeg(Image.fromarray((pixels.clip(0, 1) * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.7)), 80)
 
 
+def strip(image, upright):
+    """The middle third, as long as the photo."""
+    w, h = image.size
+    return image.crop((w // 3, 0, 2 * w // 3, h) if upright else (0, h // 3, w, 2 * h // 3))
+
+
+def framed(image, colour, upright):
+    """Between two bars that together are as large as the photo."""
+    w, h = image.size
+    frame = Image.new("RGB", (w, 2 * h) if upright else (2 * w, h), colour)
+    frame.paste(image, (0, h // 2) if upright else (w // 2, 0))
+    return frame
+
+
 ALTERATIONS = {
     "as they are": lambda image, rng: image,
     "blur, sigma 2 of 512 pixels": lambda image, rng: image.filter(ImageFilter.GaussianBlur(2)),
@@ -55,6 +69,11 @@ ALTERATIONS = {
     "turned by 20 degrees": lambda image, rng: turn(image, rng.choice((-20, 20))),
     "turned by 90 degrees": lambda image, rng: image.rotate(90, expand=True),
     "photographed from a screen": screen,
+    "an upright strip, 1:3": lambda image, rng: strip(image, True),
+    "a flat strip, 3:1": lambda image, rng: strip(image, False),
+    "48 pixels, made large again": lambda image, rng: image.resize((48, 48), Image.BICUBIC).resize(image.size, Image.BICUBIC),
+    "white bars left and right": lambda image, rng: framed(image, "white", False),
+    "black bars above and below": lambda image, rng: framed(image, "black", True),
 }
 
 
@@ -75,16 +94,20 @@ def main():
     options = argparse.ArgumentParser(usage=__doc__)
     options.add_argument("winnow"), options.add_argument("gate")
     options.add_argument("--normal", action="append", required=True), options.add_argument("--abnormal", action="append", required=True)
+    options.add_argument("--only", default="", help="alterations with this in their name")
     given = options.parse_args()
-    print("| photos | AUROC | normals rejected | abnormals accepted |\n|---|---|---|---|")
+    print("| photos | AUROC | normals rejected | abnormals accepted | of each folder |\n|---|---|---|---|---|")
     for name, change in ALTERATIONS.items():
+        if given.only not in name:
+            continue
         with tempfile.TemporaryDirectory() as folder:
             alter(given.normal, f"{folder}/normal", change)
             alter(given.abnormal, f"{folder}/abnormal", change)
             result = subprocess.run([given.winnow, "eval", given.gate, "--normal", f"{folder}/normal", "--abnormal", f"{folder}/abnormal", "--json"],
                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
         answer = json.loads(result.stdout)
-        print(f"| {name} | {answer['auroc']:.4f} | {100 * answer['false_reject_rate']:.1f}% | {100 * answer['abnormal_accept_rate']:.1f}% |", flush=True)
+        folders = ", ".join(f"{g['name']} {g['accepted']} of {g['count']}" for g in answer["groups"] if g["label"] == "abnormal")
+        print(f"| {name} | {answer['auroc']:.4f} | {100 * answer['false_reject_rate']:.1f}% | {100 * answer['abnormal_accept_rate']:.1f}% | {folders} |", flush=True)
 
 
 main()
