@@ -45,7 +45,9 @@ export async function live(browser, options = {}, prepare = null, argument) {
   return page;
 }
 
+// What axe says of the page once whatever moves has come to rest: half faded in, any text has too little contrast.
 export async function accessible(page, state) {
+  await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
   await page.evaluate(axe);
   const { violations } = await page.evaluate((runOnly) => window.axe.run({ runOnly }), rules);
   for (const { id, help, nodes } of violations) problems.push(`axe, ${state}: ${id}: ${help}: ${nodes.map((n) => n.html).join(' ')}`);
