@@ -4,7 +4,7 @@
  * what each kind of layer takes in each direction, and which share of the machine's measured peak its
  * multiply-adds reach.
  *
- *     bench_train [threads [batch [steps [network [width [input]]]]]]
+ *     bench_train [threads [batch [steps [network [width [input [fp32|bf16]]]]]]]
  */
 #include "../cli/peak.h"
 #include "bench.h"
@@ -101,9 +101,10 @@ static void die(const winnow_error *error)
     exit(2);
 }
 
-static wn_model *model_of(const wn_network *network, int batch, wn_pool *pool)
+static wn_model *model_of(const wn_network *network, int batch, bool bf16, wn_pool *pool)
 {
-    const wn_model_options options = {.batch = batch, .classes = 2, .margin = 0.499f, .scale = 64};
+    const wn_model_options options = {
+        .batch = batch, .classes = 2, .margin = 0.499f, .scale = 64, .bf16 = bf16};
     wn_model *model;
     winnow_error error;
     if (wn_model_create(network, &options, pool, &model, &error))
@@ -143,7 +144,8 @@ static int number(int argc, char **argv, int index, int otherwise, int most)
 {
     const int value = index < argc ? atoi(argv[index]) : otherwise;
     if (value < 1 || value > most) {
-        fprintf(stderr, "usage: bench_train [threads [batch [steps [network [width [input]]]]]]\n");
+        fprintf(stderr,
+                "usage: bench_train [threads [batch [steps [network [width [input [fp32|bf16]]]]]]]\n");
         exit(2);
     }
     return value;
@@ -153,6 +155,7 @@ int main(int argc, char **argv)
 {
     const int threads = number(argc, argv, 1, wn_cpu_count(), 1024), batch = number(argc, argv, 2, 32, 4096);
     const int steps = number(argc, argv, 3, 12, MOST), input = number(argc, argv, 6, 128, 224);
+    const bool bf16 = argc > 7 && !strcmp(argv[7], "bf16");
     const char *architecture = argc > 4 ? argv[4] : "mobilenet_v2";
     wn_network network;
     winnow_error error;
@@ -165,7 +168,7 @@ int main(int argc, char **argv)
         time[p] = malloc((size_t)steps * sizeof **time);
     if (!pool || !labels)
         return 3;
-    wn_model *model = model_of(&network, batch, pool);
+    wn_model *model = model_of(&network, batch, bf16, pool);
     for (int i = 0; i < batch; i++)
         labels[i] = i % 2;
 
@@ -188,9 +191,9 @@ int main(int argc, char **argv)
     const double middle = median(time[PHASES], steps), best = time[PHASES][0]; /* median() sorts */
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    printf("winnow train_%s %d %d %.3f %.1f width=%g input=%d min_ms=%.1f best_img/s=%.1f rss_mb=%ld",
-           architecture, threads, batch, middle * 1e3, batch / middle, (double)network.width, input,
-           best * 1e3, batch / best, usage.ru_maxrss / 1024);
+    printf("winnow train_%s%s %d %d %.3f %.1f width=%g input=%d min_ms=%.1f best_img/s=%.1f rss_mb=%ld",
+           architecture, bf16 ? "_bf16" : "", threads, batch, middle * 1e3, batch / middle,
+           (double)network.width, input, best * 1e3, batch / best, usage.ru_maxrss / 1024);
     for (int p = 0; p < PHASES; p++)
         printf(" %s=%.1f", phase_name[p], median(time[p], steps) * 1e3);
     printf(" losses=%.3f..%.3f\n", first, loss);

@@ -58,10 +58,10 @@ wn_rings wn_depthwise_rings(const wn_layer *layer)
     return r;
 }
 
-float *wn_fast_gradient(const wn_fast *fast, const wn_layer *layer)
+wn_stored wn_fast_gradient(const wn_fast *fast, const wn_layer *layer)
 {
     return layer->kind == WN_DEPTHWISE ? fast->depthwise_gradient
-           : layer->kind == WN_PROJECT ? fast->narrow_gradient
+           : layer->kind == WN_PROJECT ? (wn_stored){fast->narrow_gradient}
                                        : fast->wide_gradient;
 }
 
@@ -104,6 +104,11 @@ static float *cut_floats(cutter *c, size_t count)
     return cut(c, count, sizeof(float));
 }
 
+static wn_stored cut_stored(cutter *c, size_t count, bool bf16)
+{
+    return (wn_stored){cut(c, count, wn_stored_size(bf16)), bf16};
+}
+
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;
@@ -115,22 +120,24 @@ static void cut_activations(const wn_model *model, wn_fast *f, cutter *c)
 {
     const wn_network *network = &model->network;
     const int first = model->options.first_trainable, batch = model->options.batch;
+    const bool bf16 = model->options.bf16;
     size_t wide = 0, depthwise = 0, narrow = 0;
     for (int l = 0; l < first; l++) {
         const wn_layer *layer = &network->layer[l];
         size_t *most = layer->kind == WN_DEPTHWISE ? &depthwise : layer->kind == WN_PROJECT ? &narrow : &wide;
         *most = larger(*most, wn_layer_outputs(layer, batch));
     }
-    float *shared_wide = cut_floats(c, wide), *shared_depthwise = cut_floats(c, depthwise);
-    float *shared_narrow = cut_floats(c, narrow),
-          *shared_y[2] = {cut_floats(c, narrow), cut_floats(c, narrow)};
+    const wn_stored shared_wide = cut_stored(c, wide, bf16),
+                    shared_depthwise = cut_stored(c, depthwise, bf16),
+                    shared_narrow = cut_stored(c, narrow, false);
+    float *shared_y[2] = {cut_floats(c, narrow), cut_floats(c, narrow)};
     int turn = 0;
     for (int l = 0; l < network->count; l++) {
         const wn_layer *layer = &network->layer[l];
         const size_t count = wn_layer_outputs(layer, batch);
         const bool project = layer->kind == WN_PROJECT;
         if (l >= first) {
-            f->z[l] = cut_floats(c, count);
+            f->z[l] = cut_stored(c, count, bf16 && !project);
             f->y[l] = project ? cut_floats(c, count) : NULL;
         } else {
             f->z[l] = layer->kind == WN_DEPTHWISE ? shared_depthwise : project ? shared_narrow : shared_wide;
@@ -149,8 +156,8 @@ static void cut_gradients(const wn_model *model, wn_fast *f, cutter *c)
         if (!wn_fuses(model, l))
             *most = larger(*most, wn_layer_outputs(layer, model->options.batch));
     }
-    f->wide_gradient = cut_floats(c, wide);
-    f->depthwise_gradient = cut_floats(c, depthwise);
+    f->wide_gradient = cut_stored(c, wide, model->options.bf16);
+    f->depthwise_gradient = cut_stored(c, depthwise, model->options.bf16);
     f->narrow_gradient = cut_floats(c, narrow);
 }
 

@@ -3,6 +3,7 @@
 #include "layers_plain.h"
 #include "model_state.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,20 @@ static void destroy(wn_model *model)
     free(p);
 }
 
+/* To bfloat16 and back, as the fast engine stores values where bf16 is asked for: not those of projections.
+ */
+static void store_narrow(const wn_model *model, const wn_layer *layer, size_t count, float *values)
+{
+    if (!model->options.bf16 || layer->kind == WN_PROJECT)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+        memcpy(&values[i], &bits, sizeof bits);
+    }
+}
+
 static void forward_layer(wn_model *model, int l, int n, bool training)
 {
     const plain *p = model->engine_state;
@@ -66,6 +81,7 @@ static void forward_layer(wn_model *model, int l, int n, bool training)
     const float *w = model->params.data;
     const size_t count = wn_layer_outputs(layer, n), rows = count / layer->cout;
     wn_plain_convolution(n, layer, l ? p->y[l - 1] : model->input, w + layer->weight, p->z[l]);
+    store_narrow(model, layer, count, p->z[l]);
     if (training && l >= model->options.first_trainable) {
         wn_plain_moments(rows, layer->cout, p->z[l], p->mean[l], p->var[l]);
         wn_update_running(model, layer, rows, p->mean[l], p->var[l]);
@@ -118,6 +134,7 @@ static void backward_layer(wn_model *model, int l, int n)
                            w + layer->beta, p->normal);
         wn_plain_relu6_backward(count, p->normal, p->dy[l], p->dy[l]);
     }
+    store_narrow(model, layer, count, p->dy[l]);
     wn_plain_normalise_backward(rows, layer->cout, p->z[l], p->mean[l], p->var[l], epsilon, w + layer->gamma,
                                 p->dy[l], p->dz, g + layer->gamma, g + layer->beta);
     wn_plain_convolution_backward(n, layer, l ? p->y[l - 1] : model->input, w + layer->weight, p->dz,

@@ -6,7 +6,10 @@
  * sums that a batch norm needs are taken while z is written. The backward of a norm is dz = dy*c0 + z*c1 + c2
  * once two sums over the batch are known, so the pass that produces dy (already gated by the ReLU6) takes the
  * sums, and the pass of the layer itself applies the rest where it loads. Every layer is thus one pass over
- * its tensors in each direction, and one barrier. Each thread keeps to its own images from layer to layer. */
+ * its tensors in each direction, and one barrier. Each thread keeps to its own images from layer to layer.
+ *
+ * With wn_model_options.bf16, z and dy of all layers but the projections are stored in 16 bits, half the
+ * memory to move; what is computed, and what runs along the residuals, is float32. */
 #ifndef WN_FAST_H
 #define WN_FAST_H
 
@@ -31,8 +34,8 @@ typedef struct wn_worker {
 
 typedef struct wn_fast {
     wn_train_kernels kernels;
-    int threads, widest; /* most channels */
-    float *z[WN_MAX_LAYERS];
+    int threads, widest;                          /* most channels */
+    wn_stored z[WN_MAX_LAYERS];                   /* of projections always floats */
     float *y[WN_MAX_LAYERS];                      /* of projections, else NULL */
     float *forward_weight[WN_MAX_LAYERS];         /* packed; depthwise: (kernel^2, cout) */
     float *backward_weight[WN_MAX_LAYERS];        /* packed; depthwise: turned by 180 degrees */
@@ -41,7 +44,8 @@ typedef struct wn_fast {
     float *padded_embedding;                      /* (batch, embedding rounded up to 16) */
     float *d_features;                            /* (batch, features) / grid^2 */
     float *scaled, *centre, *correction, *level;  /* of the fused expansion that is at work */
-    float *wide_gradient, *depthwise_gradient, *narrow_gradient; /* see wn_fast_gradient */
+    wn_stored wide_gradient, depthwise_gradient;  /* see wn_fast_gradient */
+    float *narrow_gradient;
     wn_norm norm[WN_MAX_LAYERS];
     wn_worker *worker;
     float *block; /* all of the above is cut from it */
@@ -104,7 +108,7 @@ wn_rings wn_depthwise_rings(const wn_layer *layer);
 /* Where the gradient that flows into the norm of a layer lies: of the stem, an expansion or the last layer
  * wide, of a depthwise one, of a projection. Three buffers are enough: a block is walked expansion <-
  * depthwise <- projection, and the gradient of a block's output waits in the third for the residual. */
-float *wn_fast_gradient(const wn_fast *fast, const wn_layer *layer);
+wn_stored wn_fast_gradient(const wn_fast *fast, const wn_layer *layer);
 
 /* Is the output of layer-1 also added to the output of the block that starts at `layer`? */
 bool wn_starts_residual(const wn_network *network, int layer);

@@ -19,9 +19,9 @@ static wn_gate gate_into(const wn_pass *pass, wn_worker *worker, int l, size_t f
     const size_t at = first * layer->cout;
     wn_gate gate = {.channels = layer->cout,
                     .ldz = layer->cout,
-                    .z = f->z[l] + at,
+                    .z = wn_stored_from(f->z[l], at),
                     .mean = f->norm[l].mean,
-                    .dy = wn_fast_gradient(f, layer) + at,
+                    .dy = wn_stored_from(wn_fast_gradient(f, layer), at),
                     .sum = worker->part_sum,
                     .along = worker->part_square};
     if (layer->relu6) {
@@ -73,7 +73,7 @@ static void head_task(void *context, int index, int worker)
                                 .a = model->d_embedding + (size_t)from * size,
                                 .lda = size,
                                 .b = f->embedding_backward,
-                                .c = f->d_features + (size_t)from * channels,
+                                .c = {f->d_features + (size_t)from * channels},
                                 .ldc = channels};
     f->kernels.product(&product);
     wn_worker *self = &f->worker[worker];
@@ -114,9 +114,9 @@ static void load_dz(const block *b, int first, int count)
     const wn_fast *f = b->pass->fast;
     const wn_layer *layer = wn_pass_layer(b->pass);
     const size_t at = b->row * layer->cout + first;
-    f->kernels.norm_gradient((wn_rows){b->rows, count}, wn_fast_gradient(f, layer) + at,
-                             f->z[b->pass->layer] + at, f->norm[b->pass->layer].c + first, layer->cout, b->dz,
-                             b->size.ldd);
+    f->kernels.norm_gradient((wn_rows){b->rows, count}, wn_stored_from(wn_fast_gradient(f, layer), at),
+                             wn_stored_from(f->z[b->pass->layer], at), f->norm[b->pass->layer].c + first,
+                             layer->cout, b->dz, b->size.ldd);
 }
 
 /* x of channels [first, first + count). */
@@ -134,7 +134,7 @@ static void load_x(block *b, int first, int count)
     }
     const size_t at = b->row * layer->cin + first;
     if (!f->y[before]) {
-        f->kernels.activate((wn_rows){b->rows, count}, f->z[before] + at, layer->cin,
+        f->kernels.activate((wn_rows){b->rows, count}, wn_stored_from(f->z[before], at), layer->cin,
                             f->norm[before].scale + first, f->norm[before].offset + first, x, b->size.ldx);
     } else if (!wn_copies_input(layer)) {
         b->x = f->y[before] + at;
@@ -170,7 +170,7 @@ static void add_dx(const block *b, const float *weight, int outputs, int inputs,
                                 .a = b->dz,
                                 .lda = b->size.ldd,
                                 .b = weight,
-                                .c = b->dx,
+                                .c = {b->dx},
                                 .ldc = b->size.ldx};
     b->pass->fast->kernels.product(&product);
 }
@@ -184,16 +184,16 @@ static void pass_dx(const block *b, int first, int count)
     gate.channels = count;
     gate.dx = b->dx;
     gate.lddx = b->size.ldx;
-    gate.z += first;
+    gate.z = wn_stored_from(gate.z, first);
     gate.mean += first;
-    gate.dy += first;
+    gate.dy = wn_stored_from(gate.dy, first);
     gate.sum += first;
     gate.along += first;
     if (gate.scale) {
         gate.scale += first;
         gate.offset += first;
     }
-    gate.add = wn_starts_residual(&pass->model->network, pass->layer) ? gate.dy : NULL;
+    gate.add = wn_starts_residual(&pass->model->network, pass->layer) ? gate.dy.at : NULL;
     pass->fast->kernels.gate_gradient(&gate);
 }
 
@@ -274,7 +274,7 @@ static void correct_dx(const wn_pass *pass, wn_worker *worker, int from, int to)
                                     .a = f->y[pass->layer - 1] + row * cin,
                                     .lda = cin,
                                     .b = f->correction,
-                                    .c = dx,
+                                    .c = {dx},
                                     .ldc = cin};
         f->kernels.product(&product);
         wn_gate gate = gate_into(pass, worker, pass->layer - 1, row);
@@ -316,7 +316,7 @@ static void depthwise_dx(const wn_pass *pass, wn_worker *worker, const wn_rings 
                                     .out = layer->in,
                                     .in = tap,
                                     .weight = f->backward_weight[pass->layer],
-                                    .y = dx};
+                                    .y = {dx}};
         f->kernels.depthwise(&d);
     } else {
         wn_depthwise_dx2 d = {
@@ -335,7 +335,7 @@ static void depthwise_dx(const wn_pass *pass, wn_worker *worker, const wn_rings 
     gate.dx = dx;
     gate.lddx = channels;
     if (dy)
-        gate.dy = dy;
+        gate.dy = (wn_stored){dy};
     f->kernels.gate_gradient(&gate);
     wn_flush_sums(worker, channels);
 }
@@ -371,7 +371,8 @@ static void depthwise_backward(const wn_pass *pass, wn_worker *worker, int from,
     const bool deeper = l > pass->model->options.first_trainable;
     const wn_rings ring = wn_depthwise_rings(layer);
     const size_t row = (size_t)layer->out * layer->cout;
-    const float *tap[5], *gradient = wn_fast_gradient(f, layer);
+    const float *tap[5];
+    const wn_stored gradient = wn_fast_gradient(f, layer);
     wn_depthwise_dweight d = {.kernel = layer->kernel,
                               .stride = layer->stride,
                               .channels = layer->cout,
@@ -389,8 +390,8 @@ static void depthwise_backward(const wn_pass *pass, wn_worker *worker, int from,
                             worker->scratch + ring.x + loaded % layer->kernel * ring.x_row);
             float *dz = worker->scratch + ring.dz + oy % layer->kernel * ring.dz_row +
                         (size_t)ring.side * layer->cout;
-            f->kernels.norm_gradient((wn_rows){layer->out, layer->cout}, gradient + at, f->z[l] + at,
-                                     f->norm[l].c, layer->cout, dz, layer->cout);
+            f->kernels.norm_gradient((wn_rows){layer->out, layer->cout}, wn_stored_from(gradient, at),
+                                     wn_stored_from(f->z[l], at), f->norm[l].c, layer->cout, dz, layer->cout);
             for (int ky = 0; ky < layer->kernel; ky++) {
                 const int y = top + ky;
                 const bool outside = y < 0 || y >= layer->in;

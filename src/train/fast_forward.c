@@ -184,8 +184,9 @@ static void finish_projection(const wn_pass *pass, int l, size_t first, int rows
     const wn_fast *f = pass->fast;
     const wn_layer *layer = &pass->model->network.layer[l];
     const size_t at = first * layer->cout;
-    f->kernels.affine((wn_rows){rows, layer->cout}, f->z[l] + at, f->norm[l].scale, f->norm[l].offset,
-                      layer->residual < 0 ? NULL : f->y[layer->residual] + at, f->y[l] + at);
+    f->kernels.affine((wn_rows){rows, layer->cout}, (const float *)f->z[l].at + at, f->norm[l].scale,
+                      f->norm[l].offset, layer->residual < 0 ? NULL : f->y[layer->residual] + at,
+                      f->y[l] + at);
 }
 
 /* Sums from here on are about the first row of the product. */
@@ -193,7 +194,7 @@ static void shift_by_first_pixel(const wn_fast *f, wn_worker *worker, wn_product
 {
     wn_product one = *product;
     one.m = 1;
-    one.c = worker->shift;
+    one.c = (wn_stored){worker->shift};
     f->kernels.product(&one);
     product->shift = worker->shift;
     product->sum = worker->part_sum;
@@ -215,7 +216,7 @@ static void dense_forward(const wn_pass *pass, wn_worker *worker, int from, int 
                           .ldc = layer->cout};
     for (size_t row = from * pixels; row < end; row += block.rows) {
         product.m = end - row < (size_t)block.rows ? (int)(end - row) : block.rows;
-        product.c = f->z[pass->layer] + row * layer->cout;
+        product.c = wn_stored_from(f->z[pass->layer], row * layer->cout);
         if (layer->kind == WN_STEM) {
             wn_stem_patches(pass, row, product.m, worker->scratch);
         } else if (f->y[before]) {
@@ -223,7 +224,8 @@ static void dense_forward(const wn_pass *pass, wn_worker *worker, int from, int 
             product.a = f->y[before] + row * layer->cin;
             product.lda = layer->cin;
         } else {
-            f->kernels.activate((wn_rows){product.m, layer->cin}, f->z[before] + row * layer->cin, layer->cin,
+            f->kernels.activate((wn_rows){product.m, layer->cin},
+                                wn_stored_from(f->z[before], row * layer->cin), layer->cin,
                                 f->norm[before].scale, f->norm[before].offset, worker->scratch, block.ldx);
         }
         if (pass->training && !product.shift)
@@ -242,16 +244,18 @@ void wn_load_row(const wn_pass *pass, int image, int row, float *to)
     const wn_layer *layer = wn_pass_layer(pass);
     const int before = pass->layer - 1;
     const size_t at = ((size_t)image * layer->in + row) * layer->in * layer->cin;
-    f->kernels.activate((wn_rows){layer->in, layer->cin}, f->z[before] + at, layer->cin,
+    f->kernels.activate((wn_rows){layer->in, layer->cin}, wn_stored_from(f->z[before], at), layer->cin,
                         f->norm[before].scale, f->norm[before].offset,
                         to + (size_t)layer->pad_before * layer->cin, layer->cin);
 }
 
 /* Sums from here on are about the mean of the first row. */
-static void shift_by_first_row(const wn_fast *f, wn_worker *worker, wn_depthwise_row *row)
+static void shift_by_first_row(const wn_fast *f, wn_worker *worker, wn_depthwise_row *row, float *scratch)
 {
-    f->kernels.depthwise(row);
-    mean_of_rows(row->out, row->channels, row->y, worker->shift);
+    wn_depthwise_row first = *row;
+    first.y = (wn_stored){scratch};
+    f->kernels.depthwise(&first);
+    mean_of_rows(row->out, row->channels, scratch, worker->shift);
     row->shift = worker->shift;
     row->sum = worker->part_sum;
     row->square = worker->part_square;
@@ -268,11 +272,11 @@ static void depthwise_forward(const wn_pass *pass, wn_worker *worker, int from, 
                           .channels = layer->cout,
                           .out = layer->out,
                           .in = tap,
-                          .weight = f->forward_weight[pass->layer],
-                          .y = f->z[pass->layer] + from * (size_t)layer->out * layer->out * layer->cout};
+                          .weight = f->forward_weight[pass->layer]};
+    const size_t row = (size_t)layer->out * layer->cout;
     memset(worker->scratch, 0, ring.floats * sizeof(float));
     for (int image = from; image < to; image++)
-        for (int oy = 0, loaded = 0; oy < layer->out; oy++, d.y += (size_t)layer->out * layer->cout) {
+        for (int oy = 0, loaded = 0; oy < layer->out; oy++) {
             const int top = oy * layer->stride - layer->pad_before;
             for (; loaded < layer->in && loaded < top + layer->kernel; loaded++)
                 wn_load_row(pass, image, loaded,
@@ -283,7 +287,8 @@ static void depthwise_forward(const wn_pass *pass, wn_worker *worker, int from, 
                 tap[ky] = worker->scratch + (outside ? ring.zero : ring.x + y % layer->kernel * ring.x_row);
             }
             if (pass->training && !d.shift)
-                shift_by_first_row(f, worker, &d);
+                shift_by_first_row(f, worker, &d, worker->scratch + ring.dz);
+            d.y = wn_stored_from(f->z[pass->layer], ((size_t)image * layer->out + oy) * row);
             f->kernels.depthwise(&d);
             if (pass->training)
                 wn_flush_sums(worker, layer->cout);
@@ -322,9 +327,9 @@ static void head_task(void *context, int index, int worker)
     const int last = network->count - 1, pixels = network->grid * network->grid, channels = network->features;
     const int from = wn_share(h->pass.n, index, f->threads), to = wn_share(h->pass.n, index + 1, f->threads);
     for (int image = from; image < to; image++) {
-        f->kernels.activate((wn_rows){pixels, channels}, f->z[last] + (size_t)image * pixels * channels,
-                            channels, f->norm[last].scale, f->norm[last].offset, f->worker[worker].scratch,
-                            channels);
+        f->kernels.activate((wn_rows){pixels, channels},
+                            wn_stored_from(f->z[last], (size_t)image * pixels * channels), channels,
+                            f->norm[last].scale, f->norm[last].offset, f->worker[worker].scratch, channels);
         mean_of_rows(pixels, channels, f->worker[worker].scratch, model->features + (size_t)image * channels);
         if (h->bottleneck)
             mean_of_rows(pixels, network->bottleneck,
@@ -338,7 +343,7 @@ static void head_task(void *context, int index, int worker)
                                 .a = model->features + (size_t)from * channels,
                                 .lda = channels,
                                 .b = f->embedding_weight,
-                                .c = f->padded_embedding + from * stride,
+                                .c = {f->padded_embedding + from * stride},
                                 .ldc = stride};
     f->kernels.product(&product);
     const float *bias = model->params.data + network->embedding_bias;

@@ -98,7 +98,7 @@ void wn_fused_block(const wn_pass *pass, const wn_worker *worker, const float *d
                            .a = dy,
                            .lda = cout,
                            .b = f->backward_weight[l],
-                           .c = f->narrow_gradient + first * cin,
+                           .c = {f->narrow_gradient + first * cin},
                            .ldc = cin};
     f->kernels.product(&dx);
 }
@@ -120,7 +120,7 @@ static void finish_dweight(const wn_pass *pass, const wn_layer *layer, float *sh
                                .a = weight,
                                .lda = cin,
                                .b = f->correction,
-                               .c = f->scaled,
+                               .c = {f->scaled},
                                .ldc = cin};
     f->kernels.product(&spread);
     for (int o = 0; o < cout; o++) {

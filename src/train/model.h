@@ -22,6 +22,7 @@ typedef struct wn_model_options {
     int first_trainable; /* layers before this one are frozen: run in evaluation mode, no gradient; 0 trains
                             all, network->count only the embedding */
     float keep;          /* weight of the distance to wn_model_target (keep.h); 0: none */
+    bool bf16;           /* activations and their gradients are stored in 16 bits; with fast kernels alone */
     bool plain;          /* the plain reference layers (the oracle), not the fast kernels */
 } wn_model_options;
 

@@ -3,25 +3,63 @@
  * with 8 lanes where registers are wider than that. */
 #define VEC  LANED(vec)
 #define MASK LANED(mask)
+#define HALF LANED(half)
+#define BITS LANED(bits)
 typedef float VEC __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 typedef int MASK __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+typedef uint32_t BITS __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+typedef uint16_t HALF __attribute__((vector_size(LANES * sizeof(uint16_t)), aligned(2), may_alias));
 #define AT(pointer) (*(VEC *)(pointer))
 #define IN(pointer) (*(const VEC *)(pointer))
 
+/* ---- values in 16 bits ---- */
+
+/* x as it will be read again. */
+INLINE VEC LANED(as_stored)(const bool bf16, VEC x)
+{
+    const BITS bits = (BITS)x;
+    return bf16 ? (VEC)((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000) : x;
+}
+
+/* The upper halves, of what as_stored returned. */
+INLINE HALF LANED(halves)(VEC x)
+{
+    return __builtin_convertvector((BITS)x >> 16, HALF);
+}
+
+INLINE VEC LANED(read)(const bool bf16, const void *values, size_t index)
+{
+    if (!bf16)
+        return IN((const float *)values + index);
+    const HALF half = *(const HALF *)((const uint16_t *)values + index);
+    return (VEC)(__builtin_convertvector(half, BITS) << 16);
+}
+
+/* x: as as_stored returned it. */
+INLINE void LANED(write)(const bool bf16, void *values, size_t index, VEC x)
+{
+    if (bf16)
+        *(HALF *)((uint16_t *)values + index) = LANED(halves)(x);
+    else
+        AT((float *)values + index) = x;
+}
+
 /* ---- gate ---- */
 
-INLINE void LANED(gate_rows)(const bool gated, const int rows, const wn_gate *g, size_t row)
+/* How dy and z are stored is known to the compiler. */
+INLINE void LANED(gate_rows)(const bool gated, const bool bf16_z, const bool bf16_dy, const int rows,
+                             const wn_gate *g, size_t row)
 {
     const int n = g->channels;
     const size_t start = row * g->ldz;
-    const float *dx = g->dx + row * g->lddx, *z = g->z + start;
+    const float *dx = g->dx + row * g->lddx;
     for (int c = 0; c < n; c += LANES) {
         VEC sum = IN(g->sum + c), along = IN(g->along + c);
         const VEC mean = IN(g->mean + c);
         UNROLL
         for (int r = 0; r < rows; r++) {
-            const size_t at = r * g->ldz + c;
-            const VEC value = IN(z + at);
+            const size_t at = start + r * g->ldz + c;
+            const VEC value = LANED(read)(bf16_z, g->z.at, at);
             VEC dy = IN(dx + r * g->lddx + c);
             if (gated) {
                 const VEC y = value * IN(g->scale + c) + IN(g->offset + c);
@@ -30,8 +68,9 @@ INLINE void LANED(gate_rows)(const bool gated, const int rows, const wn_gate *g,
                 dy += IN(g->offset + c);
             }
             if (g->add)
-                dy += IN(g->add + start + at);
-            AT(g->dy + start + at) = dy;
+                dy += IN(g->add + at);
+            dy = LANED(as_stored)(bf16_dy, dy);
+            LANED(write)(bf16_dy, g->dy.at, at, dy);
             sum += dy;
             along += dy * (value - mean);
         }
@@ -40,17 +79,25 @@ INLINE void LANED(gate_rows)(const bool gated, const int rows, const wn_gate *g,
     }
 }
 
-static void LANED(gate_gradient)(const wn_gate *g)
+INLINE void LANED(gate_all)(const bool gated, const bool bf16_z, const bool bf16_dy, const wn_gate *g)
 {
     size_t row = 0;
-    for (; g->scale && row + 4 <= g->rows; row += 4)
-        LANED(gate_rows)(true, 4, g, row);
-    for (; g->scale && row < g->rows; row++)
-        LANED(gate_rows)(true, 1, g, row);
     for (; row + 4 <= g->rows; row += 4)
-        LANED(gate_rows)(false, 4, g, row);
+        LANED(gate_rows)(gated, bf16_z, bf16_dy, 4, g, row);
     for (; row < g->rows; row++)
-        LANED(gate_rows)(false, 1, g, row);
+        LANED(gate_rows)(gated, bf16_z, bf16_dy, 1, g, row);
+}
+
+static void LANED(gate_gradient)(const wn_gate *g)
+{
+    if (!g->scale)
+        LANED(gate_all)(false, false, false, g);
+    else if (!g->z.bf16)
+        LANED(gate_all)(true, false, false, g);
+    else if (g->dy.bf16)
+        LANED(gate_all)(true, true, true, g);
+    else
+        LANED(gate_all)(true, true, false, g);
 }
 
 /* ---- depthwise ---- */
@@ -82,10 +129,11 @@ INLINE void LANED(depthwise_tile)(const int kernel, const int stride, const int 
                 }
             }
         }
-        float *y = d->y + (size_t)x * n + c;
         UNROLL
-        for (int p = 0; p < pixels; p++)
-            AT(y + p * n) = out[p];
+        for (int p = 0; p < pixels; p++) {
+            out[p] = LANED(as_stored)(d->y.bf16, out[p]);
+            LANED(write)(d->y.bf16, d->y.at, (size_t)(x + p) * n + c, out[p]);
+        }
         if (d->shift) {
             const VEC shift = IN(d->shift + c);
             VEC sum = IN(d->sum + c), square = IN(d->square + c);
@@ -245,5 +293,7 @@ static void LANED(depthwise_dx2)(const wn_depthwise_dx2 *d)
 
 #undef VEC
 #undef MASK
+#undef HALF
+#undef BITS
 #undef AT
 #undef IN

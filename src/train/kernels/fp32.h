@@ -16,13 +16,26 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 32")
 
-typedef float vec __attribute__((vector_size(WIDTH * sizeof(float)), aligned(4), may_alias));
+enum { MAX_ROWS = 8, MAX_VECTORS = 3 };
 
-enum {
-    DEPTH = 320, /* of a product in one go: a panel of 16 columns then stays in the first-level cache */
-    MAX_ROWS = 8,
-    MAX_VECTORS = 3
-};
+/* Kernels in vectors of channels. */
+#define LANES       WIDTH
+#define LANED(name) name##_wide
+#include "channels.h"
+#undef LANES
+#undef LANED
+#if WIDTH > 8 /* for the odd multiples of 8 */
+#define LANES       8
+#define LANED(name) name##_narrow
+#include "channels.h"
+#undef LANES
+#undef LANED
+#define CALL(name, channels, ...) ((channels) % WIDTH ? name##_narrow(__VA_ARGS__) : name##_wide(__VA_ARGS__))
+#else
+#define CALL(name, channels, ...) name##_wide(__VA_ARGS__)
+#endif
+
+typedef vec_wide vec;
 
 INLINE vec load(const float *from)
 {
@@ -55,6 +68,19 @@ INLINE vec load_some(const float *from, int count)
         return load(from);
     memcpy(&x, from, sizeof x / 2);
     return x;
+}
+
+/* The first `count` lanes, of what as_stored_wide returned. */
+INLINE void write_some(wn_stored to, size_t at, vec x, int count)
+{
+    if (!to.bf16) {
+        store_some((float *)to.at + at, x, count);
+    } else if (WIDTH <= 8 || count >= WIDTH) {
+        write_wide(true, to.at, at, x);
+    } else {
+        const half_wide halves = halves_wide(x);
+        memcpy((uint16_t *)to.at + at, &halves, sizeof halves / 2);
+    }
 }
 
 /* Registers of the next panel where `left` columns remain: threes where they come out even. */
@@ -92,6 +118,7 @@ INLINE void product_tile(const int rows, const int vectors, const wn_product *p,
     const float *b = p->b + (size_t)column * p->k + (size_t)from * vectors * WIDTH;
     const float *a[MAX_ROWS];
     vec sum[MAX_ROWS][MAX_VECTORS];
+    const size_t size = wn_stored_size(p->c.bf16);
     UNROLL
     for (int r = 0; r < rows; r++) {
         a[r] = p->a + (row + (r < valid ? r : valid - 1)) * p->lda + from;
@@ -99,7 +126,8 @@ INLINE void product_tile(const int rows, const int vectors, const wn_product *p,
         for (int v = 0; v < vectors; v++)
             sum[r][v] = (vec){0};
         if (p->shift) /* a layer's output, which no cache has: it comes while the sums are made */
-            __builtin_prefetch(p->c + (row + (r < valid ? r : valid - 1)) * p->ldc + column, 1);
+            __builtin_prefetch(
+                (char *)p->c.at + ((row + (r < valid ? r : valid - 1)) * p->ldc + column) * size, 1);
     }
     for (int k = 0; k < depth; k++, b += vectors * WIDTH) {
         vec w[MAX_VECTORS];
@@ -117,13 +145,14 @@ INLINE void product_tile(const int rows, const int vectors, const wn_product *p,
     UNROLL
     for (int v = 0; v < vectors; v++) {
         const int at = column + v * WIDTH;
-        float *c = p->c + row * p->ldc + at;
         UNROLL
         for (int r = 0; r < rows; r++) {
             if (r < valid) {
+                const size_t c = (row + r) * p->ldc + at;
                 if (from || p->add)
-                    sum[r][v] += load_some(c + r * p->ldc, p->n - at);
-                store_some(c + r * p->ldc, sum[r][v], p->n - at);
+                    sum[r][v] += load_some((float *)p->c.at + c, p->n - at);
+                sum[r][v] = as_stored_wide(p->c.bf16, sum[r][v]);
+                write_some(p->c, c, sum[r][v], p->n - at);
             }
         }
         if (p->shift && from + depth == p->k) {
@@ -156,8 +185,8 @@ PRODUCT(3, ROWS3)
 static void product(const wn_product *p)
 {
     void (*const instance[])(const wn_product *, int, int, int) = {product_1, product_2, product_3};
-    for (int from = 0; from < p->k; from += DEPTH) {
-        const int depth = p->k - from < DEPTH ? p->k - from : DEPTH;
+    for (int from = 0; from < p->k; from += WN_DEPTH) {
+        const int depth = p->k - from < WN_DEPTH ? p->k - from : WN_DEPTH;
         for (int column = 0; column < p->n;) {
             const int vectors = panel_vectors(p->n - column);
             instance[vectors - 1](p, column, from, depth);
@@ -234,19 +263,60 @@ INLINE float relu6(float x)
     return x < 6 ? x : 6;
 }
 
-static void activate(wn_rows size, const float *restrict x, size_t ldx, const float *restrict scale,
-                     const float *restrict offset, float *restrict y, size_t ldy)
+/* Value `index` of what is stored. */
+INLINE float stored(const bool bf16, const void *values, size_t index)
+{
+    if (!bf16)
+        return ((const float *)values)[index];
+    const uint32_t bits = (uint32_t)((const uint16_t *)values)[index] << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+INLINE void activate_rows(const bool bf16, wn_rows size, const void *restrict x, size_t ldx,
+                          const float *restrict scale, const float *restrict offset, float *restrict y,
+                          size_t ldy)
 {
     enum {
-        AHEAD = 512,
-        LINE = 16
-    }; /* floats: the next page is asked for before the processor's own look-ahead does */
-    for (size_t r = 0; r < size.rows; r++, x += ldx, y += ldy) {
-        for (int c = 0; c < size.channels; c += LINE)
-            __builtin_prefetch(x + c + AHEAD);
+        AHEAD = 2048,
+        LINE = 64
+    }; /* bytes: the next page is asked for before the processor's own look-ahead does */
+    const size_t bytes = wn_stored_size(bf16);
+    for (size_t r = 0; r < size.rows; r++, y += ldy) {
+        const char *row = (const char *)x + r * ldx * bytes;
+        for (size_t i = 0; i < size.channels * bytes; i += LINE)
+            __builtin_prefetch(row + i + AHEAD);
         for (int c = 0; c < size.channels; c++)
-            y[c] = relu6(x[c] * scale[c] + offset[c]);
+            y[c] = relu6(stored(bf16, row, c) * scale[c] + offset[c]);
     }
+}
+
+static void activate(wn_rows size, wn_stored x, size_t ldx, const float *scale, const float *offset, float *y,
+                     size_t ldy)
+{
+    if (x.bf16)
+        activate_rows(true, size, x.at, ldx, scale, offset, y, ldy);
+    else
+        activate_rows(false, size, x.at, ldx, scale, offset, y, ldy);
+}
+
+INLINE void norm_gradient_rows(const bool bf16, wn_rows size, const void *restrict dy, const void *restrict z,
+                               const float *restrict c, size_t ld, float *restrict dz, size_t lddz)
+{
+    for (size_t r = 0; r < size.rows; r++, dz += lddz)
+        for (int i = 0; i < size.channels; i++)
+            dz[i] = stored(bf16, dy, r * ld + i) * c[i] +
+                    (stored(bf16, z, r * ld + i) * c[ld + i] + c[2 * ld + i]);
+}
+
+static void norm_gradient(wn_rows size, wn_stored dy, wn_stored z, const float *c, size_t ld, float *dz,
+                          size_t lddz)
+{
+    if (z.bf16)
+        norm_gradient_rows(true, size, dy.at, z.at, c, ld, dz, lddz);
+    else
+        norm_gradient_rows(false, size, dy.at, z.at, c, ld, dz, lddz);
 }
 
 static void affine(wn_rows size, const float *restrict x, const float *restrict scale,
@@ -260,31 +330,7 @@ static void affine(wn_rows size, const float *restrict x, const float *restrict 
         (y - size.rows * n)[i] += add[i];
 }
 
-static void norm_gradient(wn_rows size, const float *restrict dy, const float *restrict z,
-                          const float *restrict c, size_t ld, float *restrict dz, size_t lddz)
-{
-    for (size_t r = 0; r < size.rows; r++, dy += ld, z += ld, dz += lddz)
-        for (int i = 0; i < size.channels; i++)
-            dz[i] = dy[i] * c[i] + (z[i] * c[ld + i] + c[2 * ld + i]);
-}
-
 /* ---- kernels in vectors of channels ---- */
-
-#define LANES       WIDTH
-#define LANED(name) name##_wide
-#include "channels.h"
-#undef LANES
-#undef LANED
-#if WIDTH > 8 /* for the odd multiples of 8 */
-#define LANES       8
-#define LANED(name) name##_narrow
-#include "channels.h"
-#undef LANES
-#undef LANED
-#define CALL(name, channels, ...) ((channels) % WIDTH ? name##_narrow(__VA_ARGS__) : name##_wide(__VA_ARGS__))
-#else
-#define CALL(name, channels, ...) name##_wide(__VA_ARGS__)
-#endif
 
 static void gate_gradient(const wn_gate *g)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The kernels of training, float32. All matrices are row-major with a distance between rows (`ld`, floats);
- * channel counts are multiples of 8. One table of functions, filled for an instruction set. */
+ * The kernels of training. Arithmetic is float32; what is kept from pass to pass may be stored in 16 bits.
+ * All matrices are row-major with a distance between rows (`ld`, values); channel counts are multiples of 8.
+ * One table of functions, filled for an instruction set. */
 #ifndef WN_TRAIN_KERNELS_H
 #define WN_TRAIN_KERNELS_H
 
@@ -8,14 +9,38 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* c (m, n) = a (m, k) . b (k, n), or += where `add` is set; b as wn_train_kernels.pack leaves it. */
+/* Values that wait in memory for another pass: floats, or bfloat16, the upper half of a float, rounded to the
+ * nearest and to even. Sums are of the values as they are stored. {pointer} is floats. */
+typedef struct wn_stored {
+    void *at;
+    bool bf16;
+} wn_stored;
+
+static inline size_t wn_stored_size(bool bf16)
+{
+    return bf16 ? sizeof(uint16_t) : sizeof(float);
+}
+
+/* From the value `index` on. */
+static inline wn_stored wn_stored_from(wn_stored values, size_t index)
+{
+    values.at = (char *)values.at + index * wn_stored_size(values.bf16);
+    return values;
+}
+
+/* c (m, n) = a (m, k) . b (k, n), or += where `add` is set; b as wn_train_kernels.pack leaves it. bf16 c:
+ * neither `add`, nor k above WN_DEPTH. */
+enum {
+    WN_DEPTH = 320
+}; /* of a product in one go: a panel of 16 columns then stays in the first-level cache */
 typedef struct wn_product {
     bool add;
     int m, n, k;
     const float *a, *b;
     size_t lda, ldc;
-    float *c;
+    wn_stored c;
     const float *shift; /* [n] or NULL. Where given, for each column of c */
     float *sum;         /* [n] += sum of (c - shift) */
     float *square;      /* [n] += sum of (c - shift)^2 */
@@ -36,7 +61,7 @@ typedef struct wn_depthwise_row {
     int kernel, stride, channels, out;
     const float *const *in;
     const float *weight;
-    float *y; /* (out, channels) */
+    wn_stored y; /* (out, channels) */
     const float *shift;
     float *sum, *square;
 } wn_depthwise_row;
@@ -60,14 +85,16 @@ typedef struct wn_depthwise_dx2 {
 
 /* What flows into a layer's norm, of `rows` pixels: dy = dx where 0 < z*scale + offset < 6 (if scale is NULL
  * everywhere, + offset if that is not) [+ add]; sum[] += dy, along[] += dy * (z - mean). dx at distance lddx;
- * z, add and dy at distance ldz. dx may be dy; add may be NULL, or dy. */
+ * z, add and dy at distance ldz. dx may be dy; add may be NULL, or dy. Without
+ * scale, z and dy are floats; bf16 dy goes with bf16 z. */
 typedef struct wn_gate {
     size_t rows;
     int channels;
     const float *dx;
     size_t lddx, ldz;
-    const float *z, *scale, *offset, *mean, *add;
-    float *dy, *sum, *along;
+    wn_stored z, dy;
+    const float *scale, *offset, *mean, *add;
+    float *sum, *along;
 } wn_gate;
 
 /* Rows of `channels` values: x (rows, channels) at distance ldx and so on. */
@@ -89,14 +116,14 @@ typedef struct wn_train_kernels {
     void (*depthwise_dx2)(const wn_depthwise_dx2 *d);
 
     /* y = relu6(x * scale + offset) */
-    void (*activate)(wn_rows size, const float *x, size_t ldx, const float *scale, const float *offset,
-                     float *y, size_t ldy);
+    void (*activate)(wn_rows size, wn_stored x, size_t ldx, const float *scale, const float *offset, float *y,
+                     size_t ldy);
     /* y = x * scale + offset [+ add]; contiguous rows that do not overlap. add may be NULL. */
     void (*affine)(wn_rows size, const float *x, const float *scale, const float *offset, const float *add,
                    float *y);
     /* dz = dy * c[0] + z * c[1] + c[2]: a batch norm's backward once its sums are known. dy, z and the three
-     * rows of c at distance ld. */
-    void (*norm_gradient)(wn_rows size, const float *dy, const float *z, const float *c, size_t ld, float *dz,
+     * rows of c at distance ld. dy and z are stored alike. */
+    void (*norm_gradient)(wn_rows size, wn_stored dy, wn_stored z, const float *c, size_t ld, float *dz,
                           size_t lddz);
     void (*gate_gradient)(const wn_gate *g);
 } wn_train_kernels;
