@@ -19,13 +19,14 @@ static const char *const recipes[] = {"default", "reference", NULL};
 static const char *const freezes[] = {"none", "backbone", "early", NULL};
 static const char *const augments[] = {"none", "light", "phone", NULL};
 static const char *const schedules[] = {"constant", "cosine", NULL};
+static const char *const precisions[] = {"fp32", "bf16", NULL};
 static const char *const fits[] = {"stretch", "crop", NULL};
 
 /* What the options write to, with "not given" as the start of all that a recipe knows better. */
 static struct given {
     option_list normal, abnormal, valid_normal, valid_abnormal;
     const char *output, *backbone, *network, *scorer, *checkpoint, *log, *report, *reference_outputs, *advice;
-    int recipe, freeze, augment, schedule, fit;
+    int recipe, freeze, augment, schedule, fit, precision;
     int epochs, save_interval, batch, input_size, embedding_size, cache_mb, threads, abnormal_pool;
     double width, learning_rate, momentum, weight_decay, warmup, margin, scale, keep;
     double false_reject, confidence, max_bad;
@@ -113,6 +114,9 @@ static const option_row rows[] = {
     {"keep", 0, OPTION_NUMBER, "WEIGHT",
      "with --freeze early or none: features stay near the backbone's; 10 is a good start", &given.keep, 0,
      10000},
+    {"precision", 0, OPTION_CHOICE, NULL,
+     "of what is kept from layer to layer while layers learn; bf16 takes a third less memory, and less time",
+     &given.precision, 0, 0, .choices = precisions},
     {"abnormal-pool", 0, OPTION_INTEGER, "N", "abnormal photos that a frozen backbone looks at, at most",
      &given.abnormal_pool, 10, 10000000},
     {"max-bad", 0, OPTION_PERCENT, "P", "stop where more photos than that cannot be read", &given.max_bad, 0,
@@ -168,6 +172,7 @@ static void override(wn_train_recipe *recipe, bool pretrained)
     TAKE(recipe->margin, given.margin);
     TAKE(recipe->scale, given.scale);
     TAKE(recipe->keep, given.keep);
+    recipe->bf16 = given.precision == 1;
     if (given.learning_rate != NOT_GIVEN) {
         recipe->class_rate *= given.learning_rate / recipe->learning_rate;
         recipe->learning_rate = given.learning_rate;
@@ -223,6 +228,8 @@ static int check(const train_request *request)
         return output_usage(
             "--keep is for layers of a backbone that learn: give --freeze early or none, and a "
             "--backbone");
+    if (request->recipe.bf16 && request->recipe.freeze == WN_FREEZE_BACKBONE)
+        return output_usage("--precision bf16 is for layers that learn: give --freeze early or none");
     if (request->recipe.freeze != WN_FREEZE_BACKBONE && !request->abnormal.count)
         return output_usage(
             "training layers needs photos of anything else: give --abnormal DIR, or a --backbone");

@@ -20,7 +20,9 @@ typedef struct setting {
     int input, embedding, batch, classes, first_trainable;
 } setting;
 
-static float keep; /* of the models that are made */
+/* Of the models that are made. */
+static float keep;
+static bool bf16;
 
 static wn_network network_of(const setting *s)
 {
@@ -61,6 +63,7 @@ static wn_model *model_of(const setting *s, const wn_network *network, wn_pool *
                                       .scale = 16,
                                       .first_trainable = s->first_trainable,
                                       .keep = keep,
+                                      .bf16 = bf16,
                                       .plain = plain};
     wn_model *model;
     winnow_error error;
@@ -210,6 +213,69 @@ static void kept_features(void **state)
     keep = 0;
 }
 
+/* |a - b| against |b - c|, where c is what b would be without rounding. */
+typedef struct rounding {
+    const float *a, *b, *c;
+    double floor;
+} rounding;
+
+static int compare_rounded(const char *name, int rank, const uint64_t *shape, size_t offset, size_t count,
+                           void *context)
+{
+    (void)rank;
+    (void)shape;
+    const rounding *r = context;
+    if (strstr(name, "running_") || strstr(name, "num_batches"))
+        return 0;
+    const double away = distance(count, r->a + offset, r->b + offset, r->floor),
+                 own = distance(count, r->b + offset, r->c + offset, r->floor);
+    printf("R %g %g\n", away, own);
+    if (!(away < 2 * own + 0.03))
+        fail_msg("gradient of %s differs by %g, rounding alone by %g", name, away, own);
+    return 0;
+}
+
+/* Stored in 16 bits: as far from the plain engine with the same rounding as that is from itself without, at
+ * the most. Which side of a middle a value falls on, and with it a corner of a ReLU6, is chance in either. */
+static void compare_bf16(const setting *s, int threads)
+{
+    const wn_network network = network_of(s);
+    wn_pool *pool = wn_pool_create(threads);
+    const int labels[8] = {0, 1, 1, 0, 1, 0, 0, 1};
+    wn_model *model[3];
+    float loss[3];
+    for (int i = 0; i < 3; i++) {
+        bf16 = i < 2;
+        model[i] = model_of(s, &network, pool, i > 0);
+        loss[i] = wn_model_train(model[i], s->batch, labels);
+    }
+    bf16 = false;
+    assert_true(loss[0] != loss[2]);
+    assert_true(fabsf(loss[0] - loss[1]) < 1e-2f * loss[1]);
+    assert_true(fabsf(loss[0] - loss[2]) < 1e-2f * loss[2]);
+    const float *gradients = wn_model_gradients(model[2]);
+    rounding r = {wn_model_gradients(model[0]), wn_model_gradients(model[1]), gradients,
+                  1e-3 * length(network.trainable, gradients)};
+    wn_network_tensors(&network, compare_rounded, &r);
+    for (int i = 0; i < 3; i++)
+        wn_model_free(model[i]);
+    wn_pool_free(pool);
+}
+
+static void values_in_16_bits(void **state)
+{
+    (void)state;
+    const setting settings[] = {{"mobilenet_v2", 0.35f, 96, 16, 8, 2, 0},
+                                {"mobilenet_v2", 0.5f, 97, 16, 8, 2, 33},
+                                {"efficientnet_lite0", 0.5f, 97, 24, 8, 2, 0}};
+    for (wn_cpu level = WN_CPU_BASELINE; level <= WN_CPU_AVX512 && level <= wn_cpu_detected(); level++) {
+        wn_cpu_limit(level);
+        for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+            compare_bf16(&settings[i], 2);
+    }
+    wn_cpu_limit(WN_CPU_HIGHEST);
+}
+
 static void every_batch_and_thread_count(void **state)
 {
     (void)state;
@@ -300,6 +366,7 @@ int main(void)
         cmocka_unit_test(every_network_and_width),
         cmocka_unit_test(every_instruction_set),
         cmocka_unit_test(kept_features),
+        cmocka_unit_test(values_in_16_bits),
         cmocka_unit_test(every_batch_and_thread_count),
         cmocka_unit_test(every_freezing_point),
         cmocka_unit_test(training_repeats_itself_and_leaves_the_frozen_alone),

@@ -212,7 +212,8 @@ static winnow_status create_model(trainee *t, wn_pool *pool, winnow_error *error
                                       .classes = 2,
                                       .margin = (float)(t->recipe->margin * M_PI / 180),
                                       .scale = (float)t->recipe->scale,
-                                      .keep = (float)t->recipe->keep};
+                                      .keep = (float)t->recipe->keep,
+                                      .bf16 = t->recipe->bf16};
     winnow_status status = wn_model_create(t->network, &options, pool, &t->model, error);
     if (status)
         return status;

@@ -102,11 +102,11 @@ void wn_train_recipe_settings(const wn_train_recipe *recipe, uint64_t seed, cons
         "mean=%g,%g,%g\nstd=%g,%g,%g\naugment=%d\nfreeze=%d\nepochs=%d\nsave-interval=%d\nbatch=%d\n"
         "learning-rate=%g\nclass-rate=%g\nmomentum=%g\nweight-decay=%g\ndecay-all=%d\nschedule=%d\nwarmup=%"
         "g\n"
-        "margin=%g\nscale=%g\nkeep=%g\nseed=%llu\nphotos=%s\n",
+        "margin=%g\nscale=%g\nkeep=%g\nprecision=%s\nseed=%llu\nphotos=%s\n",
         recipe->name, recipe->architecture, recipe->width, recipe->input, recipe->embedding, (int)p->fit,
         (int)p->resample, p->bgr, p->mean[0], p->mean[1], p->mean[2], p->std[0], p->std[1], p->std[2],
         (int)recipe->augment, (int)recipe->freeze, recipe->epochs, recipe->save_interval, recipe->batch,
         recipe->learning_rate, recipe->class_rate, recipe->momentum, recipe->weight_decay, recipe->decay_all,
         (int)recipe->schedule, recipe->warmup, recipe->margin, recipe->scale, recipe->keep,
-        (unsigned long long)seed, data_hash);
+        recipe->bf16 ? "bf16" : "fp32", (unsigned long long)seed, data_hash);
 }

@@ -34,6 +34,7 @@ typedef struct wn_train_recipe {
     double margin; /* ArcFace, degrees */
     double scale;  /* ArcFace */
     double keep;   /* weight of the features' distance from those before training (keep.h) */
+    bool bf16;     /* activations and their gradients are stored in 16 bits */
 } wn_train_recipe;
 
 /* "default", "reference": NULL if there is none of that name. `pretrained` says whether a backbone is at
