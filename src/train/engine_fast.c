@@ -36,10 +36,11 @@ wn_blocking wn_block_backward(const wn_layer *layer)
     wn_blocking b = {.slice = wider < SLICE ? wider : SLICE};
     b.ldx = cin > layer->cout && layer->kind != WN_STEM ? wn_stride(b.slice) : input_stride(layer);
     b.ldd = wn_stride(cin > layer->cout ? layer->cout : b.slice);
-    b.rows = block_rows(2 * b.ldx + b.ldd);
+    const size_t kept_dx = cin > layer->cout ? 0 : b.ldx;
+    b.rows = block_rows(b.ldx + b.ldd + kept_dx);
     b.dz = b.rows * b.ldx;
     b.dx = b.dz + b.rows * b.ldd;
-    b.floats = b.dx + b.rows * b.ldx;
+    b.floats = b.dx + b.rows * kept_dx;
     return b;
 }
 
@@ -53,8 +54,7 @@ wn_rings wn_depthwise_rings(const wn_layer *layer)
     r.dz_row = (layer->out + 2 * (size_t)r.side) * channels;
     r.dz = kernel * r.x_row;
     r.zero = r.dz + kernel * r.dz_row;
-    r.dx = r.zero + (r.x_row > r.dz_row ? r.x_row : r.dz_row);
-    r.floats = r.dx + layer->in * channels;
+    r.floats = r.zero + (r.x_row > r.dz_row ? r.x_row : r.dz_row);
     return r;
 }
 

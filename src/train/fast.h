@@ -86,7 +86,7 @@ typedef struct wn_blocking {
     int rows;                 /* pixels of a block */
     int slice;                /* of cout where that is the wider side, else of cin */
     size_t ldx, ldd;          /* of x and dx, and of dz */
-    size_t x, dz, dx, floats; /* dz and dx: backward alone */
+    size_t x, dz, dx, floats; /* dz and dx: backward alone; dx: where cout is the wider side */
 } wn_blocking;
 wn_blocking wn_block_forward(const wn_layer *layer);
 wn_blocking wn_block_backward(const wn_layer *layer);
@@ -97,11 +97,11 @@ static inline bool wn_copies_input(const wn_layer *layer)
     return layer->kind == WN_STEM || layer->kind == WN_PROJECT || layer->cin > 32;
 }
 
-/* What a depthwise layer needs: rings of `kernel` padded rows of x and dz, a row of zeros, a row of dx. */
+/* What a depthwise layer needs: rings of `kernel` padded rows of x and dz, a row of zeros. */
 typedef struct wn_rings {
     size_t x_row, dz_row; /* floats of a padded row */
     int side;             /* zero pixels on each side of dz */
-    size_t x, dz, zero, dx, floats;
+    size_t x, dz, zero, floats;
 } wn_rings;
 wn_rings wn_depthwise_rings(const wn_layer *layer);
 

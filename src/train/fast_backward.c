@@ -161,7 +161,8 @@ static void add_dweight(const block *b, int cout, int outputs, int cin, int inpu
 }
 
 /* dx of `inputs` channels = or += dz of `outputs` channels . W, whose packed slice is given. */
-static void add_dx(const block *b, const float *weight, int outputs, int inputs, bool add)
+static void add_dx(const block *b, const float *weight, int outputs, int inputs, bool add,
+                   const wn_gate *gate)
 {
     const wn_product product = {.m = b->rows,
                                 .n = inputs,
@@ -171,19 +172,17 @@ static void add_dx(const block *b, const float *weight, int outputs, int inputs,
                                 .lda = b->size.ldd,
                                 .b = weight,
                                 .c = {b->dx},
+                                .gate = gate,
                                 .ldc = b->size.ldx};
     b->pass->fast->kernels.product(&product);
 }
 
-/* dx of channels [first, first + count) goes through the gate of the layer before. */
-static void pass_dx(const block *b, int first, int count)
+/* The gate of the layer before, for channels [first, first + count) of dx. */
+static wn_gate gate_of(const block *b, int first, int count)
 {
-    const wn_pass *pass = b->pass;
-    wn_gate gate = gate_into(pass, b->worker, pass->layer - 1, b->row);
+    wn_gate gate = gate_into(b->pass, b->worker, b->pass->layer - 1, b->row);
     gate.rows = b->rows;
     gate.channels = count;
-    gate.dx = b->dx;
-    gate.lddx = b->size.ldx;
     gate.z = wn_stored_from(gate.z, first);
     gate.mean += first;
     gate.dy = wn_stored_from(gate.dy, first);
@@ -193,8 +192,7 @@ static void pass_dx(const block *b, int first, int count)
         gate.scale += first;
         gate.offset += first;
     }
-    gate.add = wn_starts_residual(&pass->model->network, pass->layer) ? gate.dy.at : NULL;
-    pass->fast->kernels.gate_gradient(&gate);
+    return gate;
 }
 
 /* Fewer outputs than inputs, as in a projection: each slice of inputs is finished by itself. */
@@ -208,8 +206,9 @@ static void backward_by_inputs(block *b)
         load_x(b, c, inputs);
         add_dweight(b, 0, cout, c, inputs);
         if (b->deeper) {
-            add_dx(b, f->backward_weight[b->pass->layer] + f->kernels.packed(cout, c), cout, inputs, false);
-            pass_dx(b, c, inputs);
+            const wn_gate gate = gate_of(b, c, inputs);
+            add_dx(b, f->backward_weight[b->pass->layer] + f->kernels.packed(cout, c), cout, inputs, false,
+                   &gate);
         }
     }
 }
@@ -225,10 +224,16 @@ static void backward_by_outputs(block *b)
         load_dz(b, c, outputs);
         add_dweight(b, c, outputs, 0, b->cin);
         if (b->deeper)
-            add_dx(b, f->backward_weight[b->pass->layer] + f->kernels.packed(c, b->cin), outputs, b->cin, c);
+            add_dx(b, f->backward_weight[b->pass->layer] + f->kernels.packed(c, b->cin), outputs, b->cin, c,
+                   NULL);
     }
-    if (b->deeper)
-        pass_dx(b, 0, b->cin);
+    if (b->deeper) {
+        wn_gate gate = gate_of(b, 0, b->cin);
+        gate.dx = b->dx;
+        gate.lddx = b->size.ldx;
+        gate.add = wn_starts_residual(&b->pass->model->network, b->pass->layer) ? gate.dy.at : NULL;
+        b->pass->fast->kernels.gate_gradient(&gate);
+    }
 }
 
 /* Block by block: dz from dy and z, dW += dz^T . x, dx = dz . W, which is gated into the layer before. */
@@ -303,7 +308,10 @@ static void depthwise_dx(const wn_pass *pass, wn_worker *worker, const wn_rings 
     const wn_fast *f = pass->fast;
     const wn_layer *layer = wn_pass_layer(pass);
     const int kernel = layer->kernel, channels = layer->cin, before = layer->pad_before;
-    float *dx = worker->scratch + ring->dx;
+    wn_gate gate = gate_into(pass, worker, pass->layer - 1, ((size_t)image * layer->in + iy) * layer->in);
+    gate.rows = layer->in;
+    if (dy)
+        gate.dy = (wn_stored){dy};
     if (layer->stride == 1) {
         const float *tap[5];
         for (int ky = 0; ky < kernel;
@@ -316,11 +324,11 @@ static void depthwise_dx(const wn_pass *pass, wn_worker *worker, const wn_rings 
                                     .out = layer->in,
                                     .in = tap,
                                     .weight = f->backward_weight[pass->layer],
-                                    .y = {dx}};
+                                    .gate = &gate};
         f->kernels.depthwise(&d);
     } else {
         wn_depthwise_dx2 d = {
-            .kernel = kernel, .channels = channels, .in = layer->in, .before = before, .dx = dx};
+            .kernel = kernel, .channels = channels, .in = layer->in, .before = before, .gate = &gate};
         for (int ky = (iy + before) % 2; ky < kernel; ky += 2) {
             const int oy = (iy + before - ky) / 2;
             if (iy + before < ky || oy >= layer->out)
@@ -330,13 +338,6 @@ static void depthwise_dx(const wn_pass *pass, wn_worker *worker, const wn_rings 
         }
         f->kernels.depthwise_dx2(&d);
     }
-    wn_gate gate = gate_into(pass, worker, pass->layer - 1, ((size_t)image * layer->in + iy) * layer->in);
-    gate.rows = layer->in;
-    gate.dx = dx;
-    gate.lddx = channels;
-    if (dy)
-        gate.dy = (wn_stored){dy};
-    f->kernels.gate_gradient(&gate);
     wn_flush_sums(worker, channels);
 }
 

@@ -46,65 +46,85 @@ INLINE void LANED(write)(const bool bf16, void *values, size_t index, VEC x)
 
 /* ---- gate ---- */
 
-/* How dy and z are stored is known to the compiler. */
-INLINE void LANED(gate_rows)(const bool gated, const bool bf16_z, const bool bf16_dy, const int rows,
-                             const wn_gate *g, size_t row)
+/* Channels [c, c + LANES) of pixels [row, row + valid): their dx, every `step`-th of the registers given,
+ * through the gate. How z and dy are stored is known to the compiler. */
+INLINE void LANED(gate_tile)(const bool gated, const bool bf16_z, const bool bf16_dy, const int rows,
+                             int valid, const wn_gate *g, size_t row, int c, const VEC *dx, const int step)
 {
-    const int n = g->channels;
-    const size_t start = row * g->ldz;
-    const float *dx = g->dx + row * g->lddx;
-    for (int c = 0; c < n; c += LANES) {
-        VEC sum = IN(g->sum + c), along = IN(g->along + c);
-        const VEC mean = IN(g->mean + c);
-        UNROLL
-        for (int r = 0; r < rows; r++) {
-            const size_t at = start + r * g->ldz + c;
+    VEC sum = IN(g->sum + c), along = IN(g->along + c);
+    const VEC mean = IN(g->mean + c);
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        if (r < valid) {
+            const size_t at = (row + r) * g->ldz + c;
             const VEC value = LANED(read)(bf16_z, g->z.at, at);
-            VEC dy = IN(dx + r * g->lddx + c);
+            VEC dy = dx[r * step];
             if (gated) {
                 const VEC y = value * IN(g->scale + c) + IN(g->offset + c);
                 dy = (VEC)((MASK)dy & (y > 0) & (y < 6));
             } else if (g->offset) {
                 dy += IN(g->offset + c);
             }
-            if (g->add)
+            if (!gated && g->add)
                 dy += IN(g->add + at);
             dy = LANED(as_stored)(bf16_dy, dy);
             LANED(write)(bf16_dy, g->dy.at, at, dy);
             sum += dy;
             along += dy * (value - mean);
         }
-        AT(g->sum + c) = sum;
-        AT(g->along + c) = along;
+    }
+    AT(g->sum + c) = sum;
+    AT(g->along + c) = along;
+}
+
+/* The same, of the gates that kernels take that make dx themselves. */
+INLINE void LANED(gate_made)(const int rows, int valid, const wn_gate *g, size_t row, int c, const VEC *dx,
+                             const int step)
+{
+    if (!g->z.bf16)
+        LANED(gate_tile)(true, false, false, rows, valid, g, row, c, dx, step);
+    else if (g->dy.bf16)
+        LANED(gate_tile)(true, true, true, rows, valid, g, row, c, dx, step);
+    else
+        LANED(gate_tile)(true, true, false, rows, valid, g, row, c, dx, step);
+}
+
+INLINE void LANED(gate_rows)(const bool gated, const bool bf16, const int rows, const wn_gate *g, size_t row)
+{
+    const float *from = g->dx + row * g->lddx;
+    for (int c = 0; c < g->channels; c += LANES) {
+        VEC dx[4];
+        UNROLL
+        for (int r = 0; r < rows; r++)
+            dx[r] = IN(from + r * g->lddx + c);
+        LANED(gate_tile)(gated, bf16, bf16, rows, rows, g, row, c, dx, 1);
     }
 }
 
-INLINE void LANED(gate_all)(const bool gated, const bool bf16_z, const bool bf16_dy, const wn_gate *g)
+INLINE void LANED(gate_all)(const bool gated, const bool bf16, const wn_gate *g)
 {
     size_t row = 0;
     for (; row + 4 <= g->rows; row += 4)
-        LANED(gate_rows)(gated, bf16_z, bf16_dy, 4, g, row);
+        LANED(gate_rows)(gated, bf16, 4, g, row);
     for (; row < g->rows; row++)
-        LANED(gate_rows)(gated, bf16_z, bf16_dy, 1, g, row);
+        LANED(gate_rows)(gated, bf16, 1, g, row);
 }
 
 static void LANED(gate_gradient)(const wn_gate *g)
 {
     if (!g->scale)
-        LANED(gate_all)(false, false, false, g);
-    else if (!g->z.bf16)
-        LANED(gate_all)(true, false, false, g);
-    else if (g->dy.bf16)
-        LANED(gate_all)(true, true, true, g);
+        LANED(gate_all)(false, false, g);
+    else if (g->z.bf16)
+        LANED(gate_all)(true, true, g);
     else
-        LANED(gate_all)(true, true, false, g);
+        LANED(gate_all)(true, false, g);
 }
 
 /* ---- depthwise ---- */
 
 /* `pixels` neighbours of an output row. An input value is loaded once and meets every output it belongs to.
  */
-INLINE void LANED(depthwise_tile)(const int kernel, const int stride, const int pixels,
+INLINE void LANED(depthwise_tile)(const int kernel, const int stride, const bool gated, const int pixels,
                                   const wn_depthwise_row *d, int x)
 {
     const int n = d->channels;
@@ -129,6 +149,10 @@ INLINE void LANED(depthwise_tile)(const int kernel, const int stride, const int 
                 }
             }
         }
+        if (gated) {
+            LANED(gate_made)(pixels, pixels, d->gate, x, c, out, 1);
+            continue;
+        }
         UNROLL
         for (int p = 0; p < pixels; p++) {
             out[p] = LANED(as_stored)(d->y.bf16, out[p]);
@@ -149,25 +173,44 @@ INLINE void LANED(depthwise_tile)(const int kernel, const int stride, const int 
     }
 }
 
-INLINE void LANED(depthwise_row)(const int kernel, const int stride, const wn_depthwise_row *d)
+INLINE void LANED(depthwise_row)(const int kernel, const int stride, const bool gated,
+                                 const wn_depthwise_row *d)
 {
     int x = 0;
     for (; x + PIXELS <= d->out; x += PIXELS)
-        LANED(depthwise_tile)(kernel, stride, PIXELS, d, x);
+        LANED(depthwise_tile)(kernel, stride, gated, PIXELS, d, x);
     for (; x < d->out; x++)
-        LANED(depthwise_tile)(kernel, stride, 1, d, x);
+        LANED(depthwise_tile)(kernel, stride, gated, 1, d, x);
 }
+
+/* Each a function of its own, or the compiler runs out of registers for all. */
+#define INSTANCE(kernel, stride, gated)                                                                      \
+    static NOINLINE void LANED(depthwise_##kernel##_##stride##_##gated)(const wn_depthwise_row *d)           \
+    {                                                                                                        \
+        LANED(depthwise_row)(kernel, stride, gated, d);                                                      \
+    }
+INSTANCE(3, 1, 0)
+INSTANCE(3, 2, 0)
+INSTANCE(5, 1, 0)
+INSTANCE(5, 2, 0)
+INSTANCE(3, 1, 1)
+INSTANCE(5, 1, 1)
+#undef INSTANCE
 
 static void LANED(depthwise)(const wn_depthwise_row *d)
 {
-    if (d->kernel == 3 && d->stride == 1)
-        LANED(depthwise_row)(3, 1, d);
+    if (d->gate && d->kernel == 3)
+        LANED(depthwise_3_1_1)(d);
+    else if (d->gate)
+        LANED(depthwise_5_1_1)(d);
+    else if (d->kernel == 3 && d->stride == 1)
+        LANED(depthwise_3_1_0)(d);
     else if (d->kernel == 3)
-        LANED(depthwise_row)(3, 2, d);
+        LANED(depthwise_3_2_0)(d);
     else if (d->stride == 1)
-        LANED(depthwise_row)(5, 1, d);
+        LANED(depthwise_5_1_0)(d);
     else
-        LANED(depthwise_row)(5, 2, d);
+        LANED(depthwise_5_2_0)(d);
 }
 
 /* One row of the kernel: its taps' gradients stay in registers along the output row. An input value is loaded
@@ -238,10 +281,10 @@ INLINE void LANED(dx2_pairs)(const int kernel, const int pairs, const wn_depthwi
     const int n = d->channels, half = kernel / 2;
     const ptrdiff_t ox = (ix + d->before) / 2;
     for (int c = 0; c < n; c += LANES) {
-        VEC first[PAIRS], second[PAIRS];
+        VEC dx[2 * PAIRS];
         UNROLL
-        for (int p = 0; p < pairs; p++)
-            first[p] = second[p] = (VEC){0};
+        for (int p = 0; p < 2 * pairs; p++)
+            dx[p] = (VEC){0};
         for (int t = 0; t < d->taps; t++) {
             const float *weight = d->weight[t] + c, *from = d->dy[t] + (ox - half) * n + c;
             VEC dy[PAIRS + REACH];
@@ -253,30 +296,30 @@ INLINE void LANED(dx2_pairs)(const int kernel, const int pairs, const wn_depthwi
                 const VEC w = IN(weight + 2 * i * n);
                 UNROLL
                 for (int p = 0; p < pairs; p++)
-                    first[p] += w * dy[p + half - i];
+                    dx[2 * p] += w * dy[p + half - i];
             }
             UNROLL
             for (int i = 0; i < half; i++) {
                 const VEC w = IN(weight + (2 * i + 1) * n);
                 UNROLL
                 for (int p = 0; p < pairs; p++)
-                    second[p] += w * dy[p + half - i];
+                    dx[2 * p + 1] += w * dy[p + half - i];
             }
         }
-        float *to = d->dx + (ptrdiff_t)ix * n + c;
-        UNROLL
-        for (int p = 0; p < pairs; p++) {
-            if (ix + 2 * p >= 0)
-                AT(to + 2 * p * n) = first[p];
-            if (ix + 2 * p + 1 < d->in)
-                AT(to + (2 * p + 1) * n) = second[p];
-        }
+        if (pairs > 1 || (ix >= 0 && ix + 2 <= d->in)) /* else half of the pair is outside */
+            LANED(gate_made)(2 * pairs, 2 * pairs, d->gate, ix, c, dx, 1);
+        else
+            LANED(gate_made)(1, 1, d->gate, ix < 0 ? 0 : ix, c, &dx[ix < 0], 1);
     }
 }
 
 INLINE void LANED(dx2_row)(const int kernel, const wn_depthwise_dx2 *d)
 {
     int ix = -(d->before % 2); /* a pair may begin before the row, or end behind it */
+    if (ix < 0) {
+        LANED(dx2_pairs)(kernel, 1, d, ix);
+        ix += 2;
+    }
     for (; ix + 8 <= d->in; ix += 8)
         LANED(dx2_pairs)(kernel, 4, d, ix);
     for (; ix < d->in; ix += 2)

@@ -13,8 +13,9 @@
 
 #include <string.h>
 
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 32")
+#define INLINE   static inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
+#define UNROLL   _Pragma("GCC unroll 32")
 
 enum { MAX_ROWS = 8, MAX_VECTORS = 3 };
 
@@ -109,25 +110,40 @@ static void pack(int k, int n, const float *from, size_t step_k, size_t step_n, 
     }
 }
 
+/* A register's columns of a tile's sums, from `column` on, through the product's gate. */
+INLINE void gate_sums(const int rows, int valid, const wn_product *p, int row, int column, const vec *sums)
+{
+#if WIDTH > 8
+    if (p->n - column < WIDTH) {
+        vec_narrow half[MAX_ROWS];
+        UNROLL
+        for (int r = 0; r < rows; r++)
+            memcpy(&half[r], &sums[r * MAX_VECTORS], sizeof half[r]);
+        gate_made_narrow(rows, valid, p->gate, row, column, half, 1);
+        return;
+    }
+#endif
+    gate_made_wide(rows, valid, p->gate, row, column, sums, MAX_VECTORS);
+}
+
 /* Rows [row, row + rows) and `vectors` registers of columns from `column` on, summed over [from, from+depth)
  * of k. Rows behind m repeat the last one and are not stored. */
-INLINE void product_tile(const int rows, const int vectors, const wn_product *p, int row, int column,
-                         int from, int depth)
+INLINE void product_tile(const int rows, const int vectors, const bool gated, const wn_product *p, int row,
+                         int column, int from, int depth)
 {
     const int valid = p->m - row < rows ? p->m - row : rows;
     const float *b = p->b + (size_t)column * p->k + (size_t)from * vectors * WIDTH;
     const float *a[MAX_ROWS];
     vec sum[MAX_ROWS][MAX_VECTORS];
-    const size_t size = wn_stored_size(p->c.bf16);
     UNROLL
     for (int r = 0; r < rows; r++) {
-        a[r] = p->a + (row + (r < valid ? r : valid - 1)) * p->lda + from;
+        const int at = row + (r < valid ? r : valid - 1);
+        a[r] = p->a + at * p->lda + from;
         UNROLL
         for (int v = 0; v < vectors; v++)
             sum[r][v] = (vec){0};
-        if (p->shift) /* a layer's output, which no cache has: it comes while the sums are made */
-            __builtin_prefetch(
-                (char *)p->c.at + ((row + (r < valid ? r : valid - 1)) * p->ldc + column) * size, 1);
+        if (!gated && p->shift) /* a layer's output, which no cache has: it comes while the sums are made */
+            __builtin_prefetch(wn_stored_from(p->c, at * p->ldc + column).at, 1);
     }
     for (int k = 0; k < depth; k++, b += vectors * WIDTH) {
         vec w[MAX_VECTORS];
@@ -145,6 +161,10 @@ INLINE void product_tile(const int rows, const int vectors, const wn_product *p,
     UNROLL
     for (int v = 0; v < vectors; v++) {
         const int at = column + v * WIDTH;
+        if (gated) {
+            gate_sums(rows, valid, p, row, at, &sum[0][v]);
+            continue;
+        }
         UNROLL
         for (int r = 0; r < rows; r++) {
             if (r < valid) {
@@ -172,24 +192,29 @@ INLINE void product_tile(const int rows, const int vectors, const wn_product *p,
     }
 }
 
-#define PRODUCT(vectors, rows)                                                                               \
-    static void product_##vectors(const wn_product *p, int column, int from, int depth)                      \
+#define PRODUCT(vectors, rows, gated)                                                                        \
+    static void product_##vectors##_##gated(const wn_product *p, int column, int from, int depth)            \
     {                                                                                                        \
         for (int row = 0; row < p->m; row += rows)                                                           \
-            product_tile(rows, vectors, p, row, column, from, depth);                                        \
+            product_tile(rows, vectors, gated, p, row, column, from, depth);                                 \
     }
-PRODUCT(1, ROWS1)
-PRODUCT(2, ROWS2)
-PRODUCT(3, ROWS3)
+PRODUCT(1, ROWS1, 0)
+PRODUCT(2, ROWS2, 0)
+PRODUCT(3, ROWS3, 0)
+PRODUCT(1, ROWS1, 1)
+PRODUCT(2, ROWS2, 1)
+PRODUCT(3, ROWS3, 1)
 
 static void product(const wn_product *p)
 {
-    void (*const instance[])(const wn_product *, int, int, int) = {product_1, product_2, product_3};
-    for (int from = 0; from < p->k; from += WN_DEPTH) {
-        const int depth = p->k - from < WN_DEPTH ? p->k - from : WN_DEPTH;
+    void (*const instance[2][MAX_VECTORS])(const wn_product *, int, int, int) = {
+        {product_1_0, product_2_0, product_3_0}, {product_1_1, product_2_1, product_3_1}};
+    const int most = p->gate ? p->k : WN_DEPTH;
+    for (int from = 0; from < p->k; from += most) {
+        const int depth = p->k - from < most ? p->k - from : most;
         for (int column = 0; column < p->n;) {
             const int vectors = panel_vectors(p->n - column);
-            instance[vectors - 1](p, column, from, depth);
+            instance[p->gate != NULL][vectors - 1](p, column, from, depth);
             column += vectors * WIDTH;
         }
     }

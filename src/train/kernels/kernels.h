@@ -30,20 +30,38 @@ static inline wn_stored wn_stored_from(wn_stored values, size_t index)
     return values;
 }
 
-/* c (m, n) = a (m, k) . b (k, n), or += where `add` is set; b as wn_train_kernels.pack leaves it. bf16 c:
- * neither `add`, nor k above WN_DEPTH. */
+/* What flows into a layer's norm, of `rows` pixels: dy = dx where 0 < z*scale + offset < 6 (if scale is NULL
+ * everywhere, + offset if that is not) [+ add]; sum[] += dy, along[] += dy * (z - mean). dx at distance lddx;
+ * z, add and dy at distance ldz. dx may be dy; add may be NULL, or dy. Without
+ * scale, z and dy are floats; bf16 dy goes with bf16 z. Where a
+ * kernel makes dx itself and is given a gate, dx is not stored: it goes through at once, of a ReLU6 and with
+ * no `add`. */
+typedef struct wn_gate {
+    size_t rows;
+    int channels;
+    const float *dx;
+    size_t lddx, ldz;
+    wn_stored z, dy;
+    const float *scale, *offset, *mean, *add;
+    float *sum, *along;
+} wn_gate;
+
 enum {
     WN_DEPTH = 320
 }; /* of a product in one go: a panel of 16 columns then stays in the first-level cache */
+
+/* c (m, n) = a (m, k) . b (k, n), or += where `add` is set; b as wn_train_kernels.pack leaves it. bf16 c:
+ * neither `add`, nor k above WN_DEPTH. */
 typedef struct wn_product {
     bool add;
     int m, n, k;
     const float *a, *b;
     size_t lda, ldc;
     wn_stored c;
-    const float *shift; /* [n] or NULL. Where given, for each column of c */
-    float *sum;         /* [n] += sum of (c - shift) */
-    float *square;      /* [n] += sum of (c - shift)^2 */
+    const wn_gate *gate; /* or NULL: where c, which is dx, goes instead */
+    const float *shift;  /* [n] or NULL. Where given, for each column of c */
+    float *sum;          /* [n] += sum of (c - shift) */
+    float *square;       /* [n] += sum of (c - shift)^2 */
 } wn_product;
 
 /* c (p, q) += a (m, p)^T . b (m, q): the gradient of a weight from m pixels. Up to 16 floats behind a row of
@@ -61,7 +79,8 @@ typedef struct wn_depthwise_row {
     int kernel, stride, channels, out;
     const float *const *in;
     const float *weight;
-    wn_stored y; /* (out, channels) */
+    wn_stored y;         /* (out, channels) */
+    const wn_gate *gate; /* or NULL: where y, which is dx, goes instead; stride 1 alone */
     const float *shift;
     float *sum, *square;
 } wn_depthwise_row;
@@ -80,22 +99,8 @@ typedef struct wn_depthwise_dweight {
 typedef struct wn_depthwise_dx2 {
     int kernel, channels, in, before, taps;
     const float *dy[3], *weight[3];
-    float *dx;
+    const wn_gate *gate; /* where dx goes */
 } wn_depthwise_dx2;
-
-/* What flows into a layer's norm, of `rows` pixels: dy = dx where 0 < z*scale + offset < 6 (if scale is NULL
- * everywhere, + offset if that is not) [+ add]; sum[] += dy, along[] += dy * (z - mean). dx at distance lddx;
- * z, add and dy at distance ldz. dx may be dy; add may be NULL, or dy. Without
- * scale, z and dy are floats; bf16 dy goes with bf16 z. */
-typedef struct wn_gate {
-    size_t rows;
-    int channels;
-    const float *dx;
-    size_t lddx, ldz;
-    wn_stored z, dy;
-    const float *scale, *offset, *mean, *add;
-    float *sum, *along;
-} wn_gate;
 
 /* Rows of `channels` values: x (rows, channels) at distance ldx and so on. */
 typedef struct wn_rows {
