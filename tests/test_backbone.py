@@ -125,6 +125,12 @@ def trains_its_last_blocks():
     free, kept = tensors_of("free.safetensors"), tensors_of("kept.safetensors")
     check(any(free[name] != kept[name] for name in free if name.startswith("features.")), "--keep changed nothing")
     check("keep=100 " in metadata_of("kept.safetensors")["winnow.settings"], "--keep is not in the settings")
+    run("train", *few, "--backbone", DEFAULT, "--freeze", "early", "--precision", "bf16", "-o", "narrow.safetensors")
+    narrow = tensors_of("narrow.safetensors")
+    check(any(free[name] != narrow[name] for name in free if name.startswith("features.")), "--precision changed nothing")
+    check("precision=bf16 " in metadata_of("narrow.safetensors")["winnow.settings"], "--precision is not in the settings")
+    check("precision=fp32 " in metadata_of("free.safetensors")["winnow.settings"], "the precision is not in the settings")
+    refused("--precision bf16|layers that learn", "train", *few, "--backbone", DEFAULT, "--precision", "bf16", "-o", "x.safetensors")
     refused("--keep|layers of a backbone that learn", "train", *few, "--backbone", DEFAULT, "--keep", "1", "-o", "x.safetensors")
     refused("--freeze early|needs a backbone", "train", *few, "--backbone", "none", "--freeze", "early", "-o", "x.safetensors")
 
