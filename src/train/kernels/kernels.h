@@ -30,12 +30,12 @@ static inline wn_stored wn_stored_from(wn_stored values, size_t index)
     return values;
 }
 
-/* What flows into a layer's norm, of `rows` pixels: dy = dx where 0 < z*scale + offset < 6 (if scale is NULL
- * everywhere, + offset if that is not) [+ add]; sum[] += dy, along[] += dy * (z - mean). dx at distance lddx;
- * z, add and dy at distance ldz. dx may be dy; add may be NULL, or dy. Without
- * scale, z and dy are floats; bf16 dy goes with bf16 z. Where a
- * kernel makes dx itself and is given a gate, dx is not stored: it goes through at once, of a ReLU6 and with
- * no `add`. */
+/* What flows into a layer's norm, of `rows` pixels, from dx:
+ *     dy = dx where 0 < z*scale + offset < 6, else 0      behind a ReLU6; or
+ *     dy = dx [+ offset] [+ add]                          where scale is NULL; z and dy then are floats
+ * and sum[] += dy, along[] += dy * (z - mean). dx at distance lddx; z, add and dy at distance ldz. dx may be
+ * dy; add may be NULL, or dy. z may be bf16, and dy too if z is. Kernels that make dx themselves end in the
+ * gate of a ReLU6 that they are given: they read neither rows, nor channels, nor dx. */
 typedef struct wn_gate {
     size_t rows;
     int channels;
