@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # usage: test_aarch64.sh
-# The runtime for 64-bit ARM: cross-compiled without warnings; its kernels (NEON, dot products of bytes, products of bf16),
-# plans, preprocessing and scorers tested under qemu. `make test-long` brings the compiler, qemu and ARM's
+# The runtime and the kernels of training for 64-bit ARM: cross-compiled without warnings; the kernels (NEON, dot products of
+# bytes, products of bf16), plans, preprocessing and scorers tested under qemu. `make test-long` brings the compiler, qemu and ARM's
 # cmocka; skipped without.
 set -eu
 cd "$(dirname "$0")/.."
@@ -22,7 +22,9 @@ done
 $cc $flags -O3 -ffp-contract=fast -c src/runtime/kernels/baseline.c -o "$work/baseline.o"
 $cc $flags -O3 -ffp-contract=fast -march=armv8.2-a+dotprod -c src/runtime/kernels/dotprod.c -o "$work/dotprod.o"
 $cc $flags -O3 -ffp-contract=fast -march=armv8.2-a+dotprod+bf16 -c src/runtime/kernels/neonbf16.c -o "$work/neonbf16.o"
-for test in kernels plan preprocess scorer; do
+$cc $flags -c src/train/kernels/kernels.c -o "$work/train_kernels.o"
+$cc $flags -O3 -ffp-contract=fast -c src/train/kernels/baseline.c -o "$work/train_baseline.o"
+for test in kernels train_kernels plan preprocess scorer; do
     $cc $flags "tests/test_$test.c" "$work"/*.o -o "$work/test_$test" -lcmocka -lm
     qemu-aarch64 -cpu max -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib:/usr/lib/aarch64-linux-gnu "$work/test_$test"
 done

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: test_avx512.py WINNOW TEST_KERNELS VENV
+"""usage: test_avx512.py WINNOW TEST_KERNELS TEST_TRAIN_KERNELS VENV
 
-AVX-512, VNNI and BF16 on a machine that has none: the kernels' tests, and whole gates of float32, bytes and bf16, on an emulated Sapphire Rapids
+AVX-512, VNNI and BF16 on a machine that has none: the tests of the kernels, of training's too, and whole gates of float32, bytes and bf16, on an emulated Sapphire Rapids
 (tests/emulated). pip brings the emulator of a processor into the folder VENV; where it cannot, nothing is tested, and that is said."""
 import glob, json, os, shutil, subprocess, sys, tempfile
 
 import drawn
 
-winnow, kernels, venv = (os.path.abspath(path) for path in sys.argv[1:4])
+winnow, kernels, train_kernels, venv = (os.path.abspath(path) for path in sys.argv[1:5])
 here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "emulated")
 python = os.path.join(venv, "bin", "python3")
 NEAR = {"float32": 1e-4, "int8": 1e-4, "bf16": 0.01}  # of native scores; bf16 weights meet wide numbers there, and bf16 ones here
@@ -60,9 +60,10 @@ try:
         apart = max(abs(a - b) for a, b in zip(native, other))
         check(apart <= near, name, native, other)
         print(f"{name}: within {apart:.2g} of this machine's scores")
-    result = emulated(kernels, "avx512*")
-    print(result.stdout)
-    ran = result.stdout.count("[       OK ] avx512")
-    check(result.returncode == 0 and ran == 3 and "SKIPPED" not in result.stdout, f"kernels: {ran} of 3")
+    for program, tests in ((kernels, 3), (train_kernels, 9)):
+        result = emulated(program, "avx512*")
+        print(result.stdout)
+        ran = result.stdout.count("[       OK ] avx512")
+        check(result.returncode == 0 and ran == tests and "SKIPPED" not in result.stdout, f"{os.path.basename(program)}: {ran} of {tests}")
 finally:
     shutil.rmtree(work)

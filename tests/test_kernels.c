@@ -1,60 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Every kernel of every instruction set of this machine against plain loops in float64, on random input and
  * at awkward sizes. Outputs lie between guards that must survive. (bench/bench_kernels.c takes the times.) */
+#include "guarded.h"
 #include "runtime/half.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/plan.h"
-#include "runtime/random.h"
 #include "wide.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#define LENGTH(array) (sizeof(array) / sizeof *(array))
-
-enum { GUARD = 64 };
-
-static wn_random generator;
-
-/* `count` random floats in [-1, 1) between guards of a value that no kernel writes. Freed by release. */
-static float *buffer(size_t count)
-{
-    const size_t total = (count + 2 * GUARD + 15) / 16 * 16;
-    float *memory = aligned_alloc(64, total * sizeof *memory);
-    assert_non_null(memory);
-    for (size_t i = 0; i < total; i++)
-        memory[i] = i >= GUARD && i < GUARD + count ? (float)wn_random_range(&generator, -1, 1) : 12345;
-    return memory + GUARD;
-}
-
-static void release(float *buffer)
-{
-    free(buffer - GUARD);
-}
-
-static void check_guards(const float *buffer, size_t count)
-{
-    for (size_t i = 0; i < GUARD; i++) {
-        assert_true(buffer[-1 - (ptrdiff_t)i] == 12345);
-        assert_true(buffer[count + i] == 12345);
-    }
-}
 
 /* Float32 sums of k products of values up to 1. */
 static void check_close(float got, double expected, int k)
 {
     if (!(fabs(got - expected) <= 2e-7 * k + 1e-6))
         fail_msg("%.9g instead of %.9g", (double)got, expected);
-}
-
-static double clamp6(double x)
-{
-    return fmin(fmax(x, 0), 6);
 }
 
 static int rounded(int channels)

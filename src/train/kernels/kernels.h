@@ -59,9 +59,10 @@ typedef struct wn_product {
     size_t lda, ldc;
     wn_stored c;
     const wn_gate *gate; /* or NULL: where c, which is dx, goes instead */
-    const float *shift;  /* [n] or NULL. Where given, for each column of c */
-    float *sum;          /* [n] += sum of (c - shift) */
-    float *square;       /* [n] += sum of (c - shift)^2 */
+    /* For each column of c, with room for n rounded up to 16: what is behind n may be spoilt. */
+    const float *shift; /* [n] or NULL. Where given: */
+    float *sum;         /* [n] += sum of (c - shift) */
+    float *square;      /* [n] += sum of (c - shift)^2 */
 } wn_product;
 
 /* c (p, q) += a (m, p)^T . b (m, q): the gradient of a weight from m pixels. Up to 16 floats behind a row of
