@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Times every kernel of every instruction set of this machine at the shapes of MobileNetV2 at 128x128, beside
- * the measured peak of that set. Each figure is the best of several short runs: what the code can do, not
- * what the machine's other work lets it. */
+ * the measured peak of that set. Each figure is the best of several short runs. */
 #include "../cli/peak.h"
 #include "bench.h"
 #include "runtime/kernels/kernels.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { REPEATS = 500, FLOATS = 1 << 20 };
@@ -26,8 +24,9 @@ typedef struct job {
     double macs;
 } job;
 
-static void run(const job *j)
+static void run(const void *context)
 {
+    const job *j = context;
     if (j->kernel)
         j->kernels->depthwise[j->kernel == 5][j->stride == 2](&j->depthwise);
     else if (j->stem)
@@ -41,14 +40,7 @@ static void run(const job *j)
 static void report(const char *name, const job *j, double peak)
 {
     const long calls = 1 + (long)(1e6 / j->macs); /* some tens of microseconds */
-    double best = 1e9;
-    for (int i = 0; i < REPEATS; i++) {
-        const double start = bench_now();
-        for (long k = 0; k < calls; k++)
-            run(j);
-        const double seconds = (bench_now() - start) / (double)calls;
-        best = seconds < best ? seconds : best;
-    }
+    const double best = bench_best(run, j, calls, REPEATS);
     printf("%-10s %-26s %10.2f us %8.1f GMAC/s %5.1f %%\n", wn_cpu_name(j->kernels->level), name, best * 1e6,
            j->macs / best * 1e-9, 100 * j->macs / best / peak);
 }
@@ -122,19 +114,10 @@ static void stems(const wn_kernels *kernels, double peak)
     report("stem 64", &j, peak);
 }
 
-static float *random_floats(void)
-{
-    float *floats = aligned_alloc(64, FLOATS * sizeof *floats);
-    if (!floats)
-        abort();
-    for (int i = 0; i < FLOATS; i++)
-        floats[i] = (float)rand() / (float)RAND_MAX - 0.5f;
-    return floats;
-}
-
 int main(int count, char **arguments)
 {
-    input = random_floats(), weights = random_floats(), output = random_floats(), bias = random_floats();
+    input = bench_floats(FLOATS), weights = bench_floats(FLOATS);
+    output = bench_floats(FLOATS), bias = bench_floats(FLOATS);
     const wn_cpu highest = wn_cpu_detected();
     for (wn_cpu level = WN_CPU_BASELINE; level <= highest; level++) {
         const wn_kernels kernels = wn_kernels_at(level);
