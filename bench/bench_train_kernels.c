@@ -132,6 +132,19 @@ static void run_depthwise_dweight(const void *context)
         j->kernels->depthwise_dweight(&d);
 }
 
+/* Behind a kernel that makes dx of the wide values from `at` on. */
+static wn_gate gate_of(const job *j, size_t at)
+{
+    return (wn_gate){.ldz = j->s.wide,
+                     .z = wn_stored_from(j->z, at),
+                     .dy = wn_stored_from(j->dy, at),
+                     .scale = norm,
+                     .offset = norm,
+                     .mean = norm,
+                     .sum = sums,
+                     .along = sums + j->s.wide};
+}
+
 /* Every other row of the input meets one row of the kernel, and two. */
 static void run_depthwise_dx2(const void *context)
 {
@@ -142,10 +155,11 @@ static void run_depthwise_dx2(const void *context)
                           .in = j->s.grid,
                           .before = 1,
                           .dy = {dy, dy},
-                          .weight = {weights, weights},
-                          .dx = to};
+                          .weight = {weights, weights}};
     for (int row = 0; row < BATCH * j->s.grid; row++) {
+        const wn_gate gate = gate_of(j, (size_t)row * j->s.grid * j->s.wide);
         d.taps = 1 + row % 2;
+        d.gate = &gate;
         j->kernels->depthwise_dx2(&d);
     }
 }
@@ -184,21 +198,18 @@ static void outer(const job *j, const wn_blocking *block, size_t at, wn_rows siz
     j->kernels->outer(&o);
 }
 
-static void gate_gradient(const job *j, const wn_blocking *block, size_t at, wn_rows size)
+/* A projection's dx, which ends in the gate. */
+static void project_dx(const job *j, const wn_blocking *block, size_t at, wn_rows size)
 {
-    const wn_gate g = {.rows = size.rows,
-                       .channels = size.channels,
-                       .dx = from,
-                       .lddx = block->ldx,
-                       .ldz = j->s.wide,
-                       .z = wn_stored_from(j->z, at),
-                       .dy = wn_stored_from(j->dy, at),
-                       .scale = norm,
-                       .offset = norm,
-                       .mean = norm,
-                       .sum = sums,
-                       .along = sums + j->s.wide};
-    j->kernels->gate_gradient(&g);
+    const wn_gate gate = gate_of(j, at);
+    const wn_product p = {.m = (int)size.rows,
+                          .n = size.channels,
+                          .k = j->s.narrow,
+                          .a = from,
+                          .b = weights,
+                          .lda = block->ldd,
+                          .gate = &gate};
+    j->kernels->product(&p);
 }
 
 static void run_norm_gradient(const void *context)
@@ -213,10 +224,28 @@ static void run_outer(const void *context)
     each_slice(j, &j->expand, outer);
 }
 
+static void run_project_dx(const void *context)
+{
+    const job *j = context;
+    each_slice(j, &j->project, project_dx);
+}
+
+/* Where a projection's dx, narrow, is added to what flows along the residual: floats. */
 static void run_gate_gradient(const void *context)
 {
     const job *j = context;
-    each_slice(j, &j->project, gate_gradient);
+    const wn_gate gate = {.rows = pixels(j),
+                          .channels = j->s.narrow,
+                          .dx = j->z.at,
+                          .lddx = j->s.narrow,
+                          .ldz = j->s.narrow,
+                          .z = {(float *)j->z.at + pixels(j) * j->s.narrow},
+                          .dy = {j->dy.at},
+                          .add = j->dy.at,
+                          .mean = norm,
+                          .sum = sums,
+                          .along = sums + j->s.wide};
+    j->kernels->gate_gradient(&gate);
 }
 
 /* ---- all of them ---- */
@@ -236,11 +265,12 @@ static const struct {
     {"outer", run_outer, NARROW, 0, 0, false},
     {"depthwise", run_depthwise, TAPS, 0, 0, true},
     {"depthwise dweight", run_depthwise_dweight, TAPS, 0, 0, false},
-    {"depthwise dx2", run_depthwise_dx2, TAPS, 0, 2, false},
+    {"depthwise dx2", run_depthwise_dx2, TAPS, 0, 2, true},
+    {"product, dx", run_project_dx, NARROW, 0, 0, true},
     {"activate", run_activate, MOVED, 1, 0, true},
     {"affine", run_affine, MOVED_NARROW, 3, 0, false},
     {"norm gradient", run_norm_gradient, MOVED, 2, 0, true},
-    {"gate gradient", run_gate_gradient, MOVED, 2, 0, true},
+    {"gate gradient", run_gate_gradient, MOVED_NARROW, 4, 0, false},
 };
 
 /* Random numbers in both tensors, stored as they say. */

@@ -224,6 +224,76 @@ static void check_sums(const sums *s, const matrix *x, const float *about_x, con
     release(s->about), release(s->first), release(s->second);
 }
 
+/* ---- gates at the end of other kernels ---- */
+
+/* Scales and offsets that let some of z through, and channel 0 at the edges themselves. */
+static matrix gate_norm(const matrix *z)
+{
+    static const float edge[] = {0, 6, -0.0f, 5.96875f, 0x1p-100f, 6.03125f, -0x1p-100f};
+    const matrix norm = input(2, z->columns, z->columns, false);
+    for (int c = 0; c < z->columns; c++) {
+        set(&norm, 0, c, c ? 8 * value(&norm, 0, c) : 1);
+        set(&norm, 1, c, c ? 4 * value(&norm, 1, c) : 0);
+    }
+    for (int r = 0; r < z->rows; r++)
+        set(z, r, 0, edge[r % LENGTH(edge)]);
+    return norm;
+}
+
+/* A gate of a ReLU6, and what it holds. */
+typedef struct gated {
+    matrix z, norm, dy;
+    sums s;
+    wn_gate gate;
+} gated;
+
+enum { STORAGES = 3 }; /* floats, z in 16 bits, dy too */
+
+static gated new_gated(int rows, int channels, int storage)
+{
+    const size_t ld = channels + 8;
+    gated g = {.z = input(rows, channels, ld, storage > 0), .dy = output(rows, channels, ld, storage > 1)};
+    g.norm = gate_norm(&g.z);
+    g.s = new_sums(channels);
+    g.gate = (wn_gate){.ldz = ld,
+                       .z = g.z.values,
+                       .dy = g.dy.values,
+                       .scale = floats(&g.norm),
+                       .offset = floats(&g.norm) + channels,
+                       .mean = g.s.about,
+                       .sum = g.s.first,
+                       .along = g.s.second};
+    return g;
+}
+
+static void discard_gated(const gated *g)
+{
+    discard(&g->z), discard(&g->norm), discard(&g->dy);
+    release(g->s.about), release(g->s.first), release(g->s.second);
+}
+
+/* dx went through the gate as gate_gradient sends it. Frees g. */
+static void check_gated(const wn_train_kernels *kernels, const gated *g, const matrix *dx)
+{
+    const matrix same = output(g->dy.rows, g->dy.columns, g->dy.ld, g->dy.values.bf16);
+    const sums again = new_sums(same.columns);
+    wn_gate gate = g->gate;
+    gate.rows = same.rows, gate.channels = same.columns, gate.dx = floats(dx), gate.lddx = dx->ld;
+    gate.dy = same.values, gate.sum = again.first, gate.along = again.second;
+    kernels->gate_gradient(&gate);
+    check_same(&g->dy, &same);
+    check_around(&g->dy);
+    for (int c = 0; c < same.columns; c++) {
+        check_bits(g->s.first[c], again.first[c]);
+        check_bits(g->s.second[c], again.second[c]);
+    }
+    check_guards(g->s.first, g->s.room);
+    check_guards(g->s.second, g->s.room);
+    release(again.about), release(again.first), release(again.second);
+    discard(&same);
+    discard_gated(g);
+}
+
 /* ---- matrix product ---- */
 
 /* b (k, n), or its transpose, packed without what lies behind its rows. */
@@ -261,6 +331,28 @@ static void run_product(const wn_train_kernels *kernels, wn_product p, const mat
     check_sums(&s, c, s.about, c, s.about);
 }
 
+/* c is the product's, in floats. Sums over more than WN_DEPTH are made in one go here, and rounded otherwise.
+ */
+static void check_gated_product(const wn_train_kernels *kernels, wn_product p, const matrix *c)
+{
+    for (int storage = 0; storage < STORAGES; storage++) {
+        const gated g = new_gated(p.m, p.n, storage);
+        p.gate = &g.gate;
+        kernels->product(&p);
+        if (p.k <= WN_DEPTH) {
+            check_gated(kernels, &g, c);
+            continue;
+        }
+        for (int i = 0; i < p.m; i++)
+            for (int j = 0; j < p.n; j++) {
+                const float y = value(&g.z, i, j) * value(&g.norm, 0, j) + value(&g.norm, 1, j);
+                const float expected = y > 0 && y < 6 ? value(c, i, j) : 0;
+                assert_true(fabsf(value(&g.dy, i, j) - expected) <= 1e-5f + 0x1p-8f * fabsf(expected));
+            }
+        discard_gated(&g);
+    }
+}
+
 static void check_product(const wn_train_kernels *kernels, int m, int n, int k, unsigned variant)
 {
     const bool more = variant & 1, summed = variant & 2, turned = variant & 4;
@@ -285,6 +377,8 @@ static void check_product(const wn_train_kernels *kernels, int m, int n, int k, 
         check_rounded(&half, &c);
         discard(&half);
     }
+    if (!more)
+        check_gated_product(kernels, p, &c);
     discard(&a), discard(&b), discard(&c), discard(&before);
     release(packed);
 }
@@ -395,12 +489,12 @@ static void check_depthwise(const wn_train_kernels *kernels, int kernel, int str
                  y = output(out, channels, channels, false), half = output(out, channels, channels, true);
     const float *row[5];
     ring(&in, row);
-    const wn_depthwise_row d = {.kernel = kernel,
-                                .stride = stride,
-                                .channels = channels,
-                                .out = out,
-                                .in = row,
-                                .weight = floats(&weight)};
+    wn_depthwise_row d = {.kernel = kernel,
+                          .stride = stride,
+                          .channels = channels,
+                          .out = out,
+                          .in = row,
+                          .weight = floats(&weight)};
     run_depthwise(kernels, d, &y, out % 3);
     for (int x = 0; x < out; x++)
         for (int c = 0; c < channels; c++) {
@@ -413,6 +507,12 @@ static void check_depthwise(const wn_train_kernels *kernels, int kernel, int str
     check_around(&y);
     run_depthwise(kernels, d, &half, out % 3);
     check_rounded(&half, &y);
+    for (int storage = 0; stride == 1 && storage < STORAGES; storage++) {
+        const gated g = new_gated(out, channels, storage);
+        d.gate = &g.gate;
+        kernels->depthwise(&d);
+        check_gated(kernels, &g, &y);
+    }
     discard(&in), discard(&weight), discard(&y), discard(&half);
 }
 
@@ -480,10 +580,14 @@ static void check_dx2(const wn_train_kernels *kernels, int kernel, int channels,
 {
     const int side = kernel / 2, out = (in + 1) / 2, padded = out + 2 * side;
     const matrix dy = input(taps, padded * channels, padded * channels + SLACK, false),
-                 weight = input(taps, kernel * channels, kernel * channels + 8, false),
-                 dx = output(in, channels, channels, false);
+                 weight = input(taps, kernel * channels, kernel * channels + 8, false);
+    const gated open = new_gated(in, channels, 0); /* its dy is dx */
+    for (int c = 0; c < channels; c++) {
+        set(&open.norm, 0, c, 0);
+        set(&open.norm, 1, c, 1);
+    }
     wn_depthwise_dx2 d = {
-        .kernel = kernel, .channels = channels, .in = in, .before = before, .taps = taps, .dx = floats(&dx)};
+        .kernel = kernel, .channels = channels, .in = in, .before = before, .taps = taps, .gate = &open.gate};
     for (int tap = 0; tap < taps; tap++) {
         float *row = floats(&dy) + tap * dy.ld;
         memset(row, 0, side * channels * sizeof *row);
@@ -495,10 +599,16 @@ static void check_dx2(const wn_train_kernels *kernels, int kernel, int channels,
     for (int x = 0; x < in; x++)
         for (int c = 0; c < channels; c++) {
             const total t = plain_dx2(&d, out, x, c);
-            check_total(value(&dx, x, c), &t);
+            check_total(value(&open.dy, x, c), &t);
         }
-    check_around(&dx);
-    discard(&dy), discard(&weight), discard(&dx);
+    for (int storage = 0; storage < STORAGES; storage++) {
+        const gated g = new_gated(in, channels, storage);
+        d.gate = &g.gate;
+        kernels->depthwise_dx2(&d);
+        check_gated(kernels, &g, &open.dy);
+    }
+    check_gated(kernels, &open, &open.dy);
+    discard(&dy), discard(&weight);
 }
 
 static const int depthwise_channels[] = {8, 16, 24, 40, 144};
@@ -644,20 +754,6 @@ static float plain_gate(const wn_gate *g, float dx, float z, const float *more, 
     return more ? dy + *more : dy;
 }
 
-/* Scales and offsets that let some of z through, and channel 0 at the edges themselves. */
-static matrix gate_norm(const matrix *z)
-{
-    static const float edge[] = {0, 6, -0.0f, 5.96875f, 0x1p-100f, 6.03125f, -0x1p-100f};
-    const matrix norm = input(2, z->columns, z->columns, false);
-    for (int c = 0; c < z->columns; c++) {
-        set(&norm, 0, c, c ? 8 * value(&norm, 0, c) : 1);
-        set(&norm, 1, c, c ? 4 * value(&norm, 1, c) : 0);
-    }
-    for (int r = 0; r < z->rows; r++)
-        set(z, r, 0, edge[r % LENGTH(edge)]);
-    return norm;
-}
-
 /* z in 16 bits gives what the same floats do. */
 static void check_wide_gate(const wn_train_kernels *kernels, wn_gate g, const matrix *z, const matrix *dy,
                             const sums *s)
@@ -755,7 +851,7 @@ static void check_gates(const wn_train_kernels *kernels)
     };
     const int channels[] = {8, 24, 40, 144};
     for (size_t i = 0; i < LENGTH(variants); i++)
-        for (int add = NOTHING; add <= (variants[i].bf16_dy ? ANOTHER : ITSELF); add++)
+        for (int add = NOTHING; add <= (variants[i].scale ? NOTHING : ITSELF); add++)
             for (int dx = APART; dx <= ONE_ROW; dx++)
                 for (size_t c = 0; c < LENGTH(channels); c++) {
                     gate_variant v = variants[i];

@@ -77,9 +77,9 @@ INLINE void LANED(gate_tile)(const bool gated, const bool bf16_z, const bool bf1
     AT(g->along + c) = along;
 }
 
-/* The same, of the gates that kernels take that make dx themselves. */
-INLINE void LANED(gate_made)(const int rows, int valid, const wn_gate *g, size_t row, int c, const VEC *dx,
-                             const int step)
+/* The same of a ReLU6, whatever the storage. */
+INLINE void LANED(gate_relu6)(const int rows, int valid, const wn_gate *g, size_t row, int c, const VEC *dx,
+                              const int step)
 {
     if (!g->z.bf16)
         LANED(gate_tile)(true, false, false, rows, valid, g, row, c, dx, step);
@@ -89,7 +89,7 @@ INLINE void LANED(gate_made)(const int rows, int valid, const wn_gate *g, size_t
         LANED(gate_tile)(true, true, false, rows, valid, g, row, c, dx, step);
 }
 
-INLINE void LANED(gate_rows)(const bool gated, const bool bf16, const int rows, const wn_gate *g, size_t row)
+INLINE void LANED(gate_rows)(const bool gated, const int rows, const wn_gate *g, size_t row)
 {
     const float *from = g->dx + row * g->lddx;
     for (int c = 0; c < g->channels; c += LANES) {
@@ -97,27 +97,28 @@ INLINE void LANED(gate_rows)(const bool gated, const bool bf16, const int rows, 
         UNROLL
         for (int r = 0; r < rows; r++)
             dx[r] = IN(from + r * g->lddx + c);
-        LANED(gate_tile)(gated, bf16, bf16, rows, rows, g, row, c, dx, 1);
+        if (gated)
+            LANED(gate_relu6)(rows, rows, g, row, c, dx, 1);
+        else
+            LANED(gate_tile)(false, false, false, rows, rows, g, row, c, dx, 1);
     }
 }
 
-INLINE void LANED(gate_all)(const bool gated, const bool bf16, const wn_gate *g)
+INLINE void LANED(gate_all)(const bool gated, const wn_gate *g)
 {
     size_t row = 0;
     for (; row + 4 <= g->rows; row += 4)
-        LANED(gate_rows)(gated, bf16, 4, g, row);
+        LANED(gate_rows)(gated, 4, g, row);
     for (; row < g->rows; row++)
-        LANED(gate_rows)(gated, bf16, 1, g, row);
+        LANED(gate_rows)(gated, 1, g, row);
 }
 
 static void LANED(gate_gradient)(const wn_gate *g)
 {
-    if (!g->scale)
-        LANED(gate_all)(false, false, g);
-    else if (g->z.bf16)
-        LANED(gate_all)(true, true, g);
+    if (g->scale)
+        LANED(gate_all)(true, g);
     else
-        LANED(gate_all)(true, false, g);
+        LANED(gate_all)(false, g);
 }
 
 /* ---- depthwise ---- */
@@ -150,7 +151,7 @@ INLINE void LANED(depthwise_tile)(const int kernel, const int stride, const bool
             }
         }
         if (gated) {
-            LANED(gate_made)(pixels, pixels, d->gate, x, c, out, 1);
+            LANED(gate_relu6)(pixels, pixels, d->gate, x, c, out, 1);
             continue;
         }
         UNROLL
@@ -307,9 +308,9 @@ INLINE void LANED(dx2_pairs)(const int kernel, const int pairs, const wn_depthwi
             }
         }
         if (pairs > 1 || (ix >= 0 && ix + 2 <= d->in)) /* else half of the pair is outside */
-            LANED(gate_made)(2 * pairs, 2 * pairs, d->gate, ix, c, dx, 1);
+            LANED(gate_relu6)(2 * pairs, 2 * pairs, d->gate, ix, c, dx, 1);
         else
-            LANED(gate_made)(1, 1, d->gate, ix < 0 ? 0 : ix, c, &dx[ix < 0], 1);
+            LANED(gate_relu6)(1, 1, d->gate, ix < 0 ? 0 : ix, c, &dx[ix < 0], 1);
     }
 }
 

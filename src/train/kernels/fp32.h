@@ -119,11 +119,11 @@ INLINE void gate_sums(const int rows, int valid, const wn_product *p, int row, i
         UNROLL
         for (int r = 0; r < rows; r++)
             memcpy(&half[r], &sums[r * MAX_VECTORS], sizeof half[r]);
-        gate_made_narrow(rows, valid, p->gate, row, column, half, 1);
+        gate_relu6_narrow(rows, valid, p->gate, row, column, half, 1);
         return;
     }
 #endif
-    gate_made_wide(rows, valid, p->gate, row, column, sums, MAX_VECTORS);
+    gate_relu6_wide(rows, valid, p->gate, row, column, sums, MAX_VECTORS);
 }
 
 /* Rows [row, row + rows) and `vectors` registers of columns from `column` on, summed over [from, from+depth)
