@@ -12,6 +12,9 @@
 #include "kernels.h"
 
 #include <string.h>
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
 
 #define INLINE   static inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
