@@ -180,17 +180,17 @@ INLINE void product_tile(const int rows, const int vectors, const bool gated, co
         }
         if (p->shift && from + depth == p->k) {
             const vec shift = load(p->shift + at);
-            vec total = load(p->sum + at), square = load(p->square + at);
+            vec total[2] = {load(p->sum + at), {0}}, square[2] = {load(p->square + at), {0}};
             UNROLL
-            for (int r = 0; r < rows; r++) {
+            for (int r = 0; r < rows; r++) { /* two sums each, as one would wait for itself */
                 if (r < valid) {
                     const vec away = sum[r][v] - shift;
-                    total += away;
-                    square += away * away;
+                    total[r % 2] += away;
+                    square[r % 2] += away * away;
                 }
             }
-            store(p->sum + at, total);
-            store(p->square + at, square);
+            store(p->sum + at, total[0] + total[1]);
+            store(p->square + at, square[0] + square[1]);
         }
     }
 }
