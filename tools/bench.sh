@@ -36,6 +36,7 @@ while [ $round -lt "$rounds" ]; do
     [ -z "$peers" ] || once int8-32 "$peers/run.sh" ort-int8-32
     once train-32 "$build/bench/bench_train" 2 32 12
     [ -z "$peers" ] || for peer in onednn-train torch-train; do once train-32 "$peers/run.sh" $peer; done
+    once train-bf16-32 "$build/bench/bench_train" 2 32 12 mobilenet_v2 1 128 bf16
 done
 
 echo "$(date -u +%Y-%m-%d), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1), $(nproc) cores; $rounds rounds"
