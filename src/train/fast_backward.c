@@ -160,7 +160,8 @@ static void add_dweight(const block *b, int cout, int outputs, int cin, int inpu
     b->pass->fast->kernels.outer(&outer);
 }
 
-/* dx of `inputs` channels = or += dz of `outputs` channels . W, whose packed slice is given. */
+/* dx of `inputs` channels = or += dz of `outputs` channels . W, whose packed slice is given; it goes through
+ * the gate, if there is one. */
 static void add_dx(const block *b, const float *weight, int outputs, int inputs, bool add,
                    const wn_gate *gate)
 {
@@ -309,13 +310,12 @@ static void depthwise_dx(const wn_pass *pass, wn_worker *worker, const wn_rings 
     const wn_layer *layer = wn_pass_layer(pass);
     const int kernel = layer->kernel, channels = layer->cin, before = layer->pad_before;
     wn_gate gate = gate_into(pass, worker, pass->layer - 1, ((size_t)image * layer->in + iy) * layer->in);
-    gate.rows = layer->in;
     if (dy)
         gate.dy = (wn_stored){dy};
     if (layer->stride == 1) {
         const float *tap[5];
-        for (int ky = 0; ky < kernel;
-             ky++) /* turned: dx[iy] = sum of w[-ky] * dz[iy + before - (kernel-1) + ky] */
+        /* turned: dx[iy] = sum of w[-ky] * dz[iy + before - (kernel-1) + ky] */
+        for (int ky = 0; ky < kernel; ky++)
             tap[ky] = dz_row(layer, ring, worker->scratch, iy + before - (kernel - 1) + ky) +
                       (size_t)(ring->side + before - (kernel - 1)) * channels;
         const wn_depthwise_row d = {.kernel = kernel,
