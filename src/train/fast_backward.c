@@ -510,8 +510,7 @@ void wn_fast_backward(wn_model *model, int n)
             wn_fused_finish(&pass);
         else if (pass.layer && wn_fuses(model, pass.layer - 1))
             wn_fused_prepare(&pass, pass.layer - 1);
-        if (!fused || pass.layer > model->options.first_trainable)
-            wn_pool_run(model->pool, f->threads, backward_task, &pass);
+        wn_pool_run(model->pool, f->threads, backward_task, &pass);
         if (!fused)
             wn_pool_run(model->pool, f->threads, reduce_task, &pass);
         if (model->passed)

@@ -17,10 +17,16 @@
 
 enum { GRID = 16, BLOCK = 64 }; /* the least grid; pixels of a block, but for those of its last row */
 
+/* Not behind a frozen norm: its beta may be far from its mean, and much would be lost to cancellation. */
 bool wn_fuses(const wn_model *model, int layer)
 {
-    const wn_layer *l = &model->network.layer[layer];
-    return l->kind == WN_EXPAND && l->out >= GRID && layer >= model->options.first_trainable;
+    const wn_network *network = &model->network;
+    if (network->layer[layer].kind != WN_EXPAND || network->layer[layer].out < GRID)
+        return false;
+    for (int from = layer - 1; from >= 0; from = network->layer[from].residual)
+        if (from < model->options.first_trainable)
+            return false;
+    return true;
 }
 
 wn_fused wn_fused_sizes(const wn_layer *layer)
@@ -49,10 +55,8 @@ void wn_fused_prepare(const wn_pass *pass, int l)
     const wn_network *network = &pass->model->network;
     const wn_layer *layer = &network->layer[l];
     const float *data = pass->model->params.data;
-    if (l > pass->model->options.first_trainable) {
-        scale_rows(layer, data + layer->weight, f->norm[l].scale, f->scaled);
-        f->kernels.pack(layer->cout, layer->cin, f->scaled, layer->cin, 1, f->backward_weight[l]);
-    }
+    scale_rows(layer, data + layer->weight, f->norm[l].scale, f->scaled);
+    f->kernels.pack(layer->cout, layer->cin, f->scaled, layer->cin, 1, f->backward_weight[l]);
     memcpy(f->centre, data + network->layer[l - 1].beta, layer->cin * sizeof(float));
     for (int from = network->layer[l - 1].residual; from >= 0; from = network->layer[from].residual)
         for (int i = 0; i < layer->cin; i++)
@@ -89,8 +93,6 @@ void wn_fused_block(const wn_pass *pass, const wn_worker *worker, const float *d
     f->kernels.outer(&dweight);
     const wn_outer gram = {rows, cin, cin, x, x, cin, cin, cin, worker->shares + size.gram};
     f->kernels.outer(&gram);
-    if (l == pass->model->options.first_trainable)
-        return;
     const wn_product dx = {.add = wn_starts_residual(&pass->model->network, l),
                            .m = rows,
                            .n = cin,
@@ -159,6 +161,5 @@ void wn_fused_finish(const wn_pass *pass)
     const wn_layer *layer = wn_pass_layer(pass);
     float *shares = pass->fast->worker[0].shares;
     finish_dweight(pass, layer, shares);
-    if (pass->layer > pass->model->options.first_trainable)
-        prepare_dx(pass, layer, shares);
+    prepare_dx(pass, layer, shares);
 }
