@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The oracle: one layer after the other in the plain functions of layers_plain.h, every tensor kept. */
+#include "../runtime/half.h"
 #include "layers_plain.h"
 #include "model_state.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,12 +66,8 @@ static void store_narrow(const wn_model *model, const wn_layer *layer, size_t co
 {
     if (!model->options.bf16 || layer->kind == WN_PROJECT)
         return;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
-        memcpy(&values[i], &bits, sizeof bits);
-    }
+    for (size_t i = 0; i < count; i++)
+        values[i] = wn_bf16_to_float(wn_bf16_from_float(values[i]));
 }
 
 static void forward_layer(wn_model *model, int l, int n, bool training)
