@@ -79,13 +79,22 @@ static int *group_sizes(const int *group, int count, int *groups)
     return size;
 }
 
-/* Sorts, sums weights to p-values (equal scores share the highest). */
+/* What equals a calibration score must not fall below it because another build, batch or runtime rounds
+ * otherwise. Lower steps only raise p-values, so the promise stands. */
+static float just_below(float score)
+{
+    return score - WN_CALIBRATION_ROUNDING * (1 + fabsf(score));
+}
+
+/* Sorts, sums weights to p-values (equal scores share the highest), lowers each step by the rounding. */
 static void accumulate(weighted *sorted, int count, double own)
 {
     qsort(sorted, (size_t)count, sizeof *sorted, ascending);
     double p = own;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         sorted[i].p = p += sorted[i].p;
+        sorted[i].score = just_below(sorted[i].score);
+    }
     for (int i = count - 2; i >= 0; i--)
         if (sorted[i].score == sorted[i + 1].score)
             sorted[i].p = sorted[i + 1].p;

@@ -24,6 +24,9 @@ enum {
     WN_UNSURE_DIVISOR = 5        /* rejected, but accepted at false_reject/5: "unsure" */
 };
 
+/* Scores that differ by less, relative to 1 + |score|, are taken for equal: float32 sums in another order. */
+#define WN_CALIBRATION_ROUNDING 1e-5f
+
 /* The p-value as a step function of the score, and the threshold. */
 typedef struct wn_calibration {
     wn_promise promise;
