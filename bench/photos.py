@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Judging a folder of camera photos: winnow, beside decoding alone, beside Python with OpenCV and ONNX Runtime.
 
-    photos.py BUILD GATE MODEL.onnx FOLDER [THREADS [ROUNDS]]
+    photos.py [--cold] BUILD GATE MODEL.onnx FOLDER [THREADS [ROUNDS]]
 
 MODEL.onnx is `winnow export GATE --to onnx --raw` (or any float NCHW model of the same network). Needs numpy,
 opencv-python-headless and onnxruntime. The Python side does what such a script does at its best: a thread for each core
 (OpenCV lets go of the interpreter's lock), JPEGs decoded at an eighth (IMREAD_REDUCED_COLOR_8) and, apart, whole, as
 the plain cv2.imread does; area resize, one session, one thread an inference. Each round runs each once, in its own
-process; the medians count. Prints a Markdown table.
+process; the medians count. With --cold the system forgets the photos before each run, which then reads them from disk.
+Prints a Markdown table.
 """
 import json
 import os
@@ -63,7 +64,14 @@ def timed(count, *command):
     return count / (time.perf_counter() - start)
 
 
-def main(build, gate, model, folder, threads=2, rounds=3):
+def forget(photos):
+    for path in photos:
+        file = os.open(path, os.O_RDONLY)
+        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(file)
+
+
+def main(cold, build, gate, model, folder, threads=2, rounds=3):
     photos = photos_of(folder)
     side = json.loads(output(f"{build}/winnow", "info", "--json", gate))["metadata"]["winnow.input"]
     peer = [sys.executable, __file__, "--python", model, folder, str(threads)]
@@ -76,9 +84,12 @@ def main(build, gate, model, folder, threads=2, rounds=3):
     speed = {name: [] for name in runs}
     for _ in range(int(rounds)):
         for name, run in runs.items():
+            if cold:
+                forget(photos)
             speed[name].append(run())
     ours = statistics.median(speed["winnow check"])
-    print(f"{len(photos)} photos, {threads} threads, {rounds} rounds\n\n| | photos/s | winnow is |\n|---|---|---|")
+    where = "from disk" if cold else "in the system's cache"
+    print(f"{len(photos)} photos {where}, {threads} threads, {rounds} rounds\n\n| | photos/s | winnow is |\n|---|---|---|")
     for name, values in speed.items():
         middle = statistics.median(values)
         print(f"| {name} | {middle:.1f} ({', '.join(f'{v:.1f}' for v in values)}) | {ours / middle:.2f} x |")
@@ -87,7 +98,9 @@ def main(build, gate, model, folder, threads=2, rounds=3):
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--python"]:
         python_side(*sys.argv[2:4], int(sys.argv[4]), sys.argv[5] == "reduced")
-    elif len(sys.argv) in (5, 6, 7):
-        main(*sys.argv[1:])
     else:
-        sys.exit(__doc__)
+        cold = sys.argv[1:2] == ["--cold"]
+        arguments = sys.argv[2:] if cold else sys.argv[1:]
+        if len(arguments) not in (4, 5, 6):
+            sys.exit(__doc__)
+        main(cold, *arguments)
