@@ -45,9 +45,8 @@ static winnow_status add_sample(run *r, const wn_feature_set *set, size_t i, con
     return wn_samples_add(&r->gate.memory, feature, label, group, error);
 }
 
-/* 1, or 1 + class where classes are told apart; the class is added where it is new. */
-static winnow_status label_of(run *r, const train_photos *photos, size_t index, int *label,
-                              winnow_error *error)
+winnow_status train_label_of(run *r, const train_photos *photos, size_t index, int *label,
+                             winnow_error *error)
 {
     *label = 1;
     if (!r->request->classes)
@@ -71,7 +70,7 @@ static winnow_status add_samples(run *r, const wn_feature_set *set, const train_
         const size_t index = set->index[i];
         int label = WN_ABNORMAL;
         if (normal)
-            status = label_of(r, photos, index, &label, error);
+            status = train_label_of(r, photos, index, &label, error);
         if (!status)
             status =
                 add_sample(r, set, i, photos->path[index], photos->source[index], label, embedding, error);
@@ -119,13 +118,13 @@ static winnow_status fit_gate(run *r, winnow_error *error)
     if ((status = add_samples(r, &r->valid_normal, &r->data.valid_normal, true, error)) ||
         (status = add_samples(r, &r->valid_abnormal, &r->data.valid_abnormal, false, error)))
         return status;
-    const wn_gate_fit_options options = {
-        .scorer = r->request->scorer,
-        .promise = r->request->promise,
-        .held_out = held_out,
-        .learned_features = r->request->recipe.freeze != WN_FREEZE_BACKBONE,
-        .own_validation = r->data.own_validation,
-        .classes = {r->gate.has_embedding ? 2 : 0, r->start.network.embedding, r->class_vectors}};
+    const wn_gate_fit_options options = {.scorer = r->request->scorer,
+                                         .promise = r->request->promise,
+                                         .held_out = held_out,
+                                         .learned_features = r->request->recipe.freeze != WN_FREEZE_BACKBONE,
+                                         .own_validation = r->data.own_validation,
+                                         .classes = {r->gate.has_embedding ? r->classes_of_loss : 0,
+                                                     r->start.network.embedding, r->class_vectors}};
     const bool learned = options.learned_features || options.own_validation;
     if (r->request->classes)
         status = wn_class_fit(&r->gate, learned ? held_out : -1, &r->classes, error);
@@ -171,7 +170,7 @@ winnow_status train_make_gate(run *r, winnow_error *error)
     r->gate.params = r->start.params;
     r->start.params = (wn_params){0};
     if (r->gate.has_embedding) {
-        r->gate.classes = (wn_class_vectors){2, r->gate.network.embedding, r->class_vectors};
+        r->gate.classes = (wn_class_vectors){r->classes_of_loss, r->gate.network.embedding, r->class_vectors};
         r->class_vectors = NULL;
     }
     status = wn_gate_file_write(&r->gate, r->request->output, error);

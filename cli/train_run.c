@@ -143,13 +143,25 @@ static winnow_status compute_all(run *r, winnow_error *error)
 
 /* ---- the two ways ---- */
 
+/* The classes of the loss: the abnormals, and the normals, or each class of theirs. */
+static winnow_status find_classes(run *r, winnow_error *error)
+{
+    const train_photos *photos = &r->data.normal;
+    r->normal_class = malloc((photos->count + 1) * sizeof *r->normal_class);
+    winnow_status status = r->normal_class ? WINNOW_OK : wn_fail_memory(error);
+    for (size_t i = 0; i < photos->count && !status; i++)
+        status = train_label_of(r, photos, i, &r->normal_class[i], error);
+    r->classes_of_loss = 1 + (r->gate.class_count ? r->gate.class_count : 1);
+    return status;
+}
+
 static winnow_status new_class_vectors(run *r, winnow_error *error)
 {
     const int size = r->start.network.embedding;
-    r->class_vectors = malloc(2 * (size_t)size * sizeof(float));
+    r->class_vectors = malloc((size_t)r->classes_of_loss * (size_t)size * sizeof(float));
     if (!r->class_vectors)
         return wn_fail_memory(error);
-    wn_class_vectors_initialise(2, size, r->request->seed, r->class_vectors);
+    wn_class_vectors_initialise(r->classes_of_loss, size, r->request->seed, r->class_vectors);
     return WINNOW_OK;
 }
 
@@ -174,10 +186,20 @@ static winnow_status train_head(run *r, winnow_error *error)
     if (status || !needs_embedding(r->request) || few || !r->abnormal.count || !r->valid_abnormal.count ||
         !r->valid_normal.count)
         return status; /* or nothing to train an embedding on, or against: the gate does without one */
+    for (size_t i = 0; i < r->normal.count; i++) /* of the photos that could be read */
+        r->normal_class[i] = r->normal_class[r->normal.index[i]];
     const wn_head_data data = {
-        network->features,          r->normal.features,         r->abnormal.features,
-        (int)r->normal.count,       (int)r->abnormal.count,     r->valid_normal.features,
-        r->valid_abnormal.features, (int)r->valid_normal.count, (int)r->valid_abnormal.count,
+        .size = network->features,
+        .normal = r->normal.features,
+        .abnormal = r->abnormal.features,
+        .normals = (int)r->normal.count,
+        .abnormals = (int)r->abnormal.count,
+        .classes = r->classes_of_loss,
+        .normal_class = r->normal_class,
+        .valid_normal = r->valid_normal.features,
+        .valid_abnormal = r->valid_abnormal.features,
+        .valid_normals = (int)r->valid_normal.count,
+        .valid_abnormals = (int)r->valid_abnormal.count,
     };
     wn_engine *engine = NULL;
     status = wn_engine_head_create(&r->request->recipe, r->request->seed, &data, r->pool,
@@ -203,6 +225,8 @@ static winnow_status train_network(run *r, winnow_error *error)
         .abnormals = (int)r->data.abnormal.count,
         .valid_normals = (int)r->data.valid_normal.count,
         .valid_abnormals = (int)r->data.valid_abnormal.count,
+        .classes = r->classes_of_loss,
+        .normal_class = r->normal_class,
         .cache_mb = request->cache_mb,
         .threads = request->threads,
         .max_bad = request->max_bad,
@@ -256,7 +280,10 @@ static winnow_status prepare(run *r, winnow_error *error)
                        "better (run `make backbone`, or give --backbone FILE)");
     }
     r->pool = wn_pool_create(request->threads);
-    return r->pool ? new_class_vectors(r, error) : wn_fail_memory(error);
+    if (!r->pool)
+        return wn_fail_memory(error);
+    status = find_classes(r, error);
+    return status ? status : new_class_vectors(r, error);
 }
 
 /* ---- the result ---- */
@@ -275,6 +302,7 @@ static void release(run *r)
     wn_backbone_free(&r->start);
     wn_pool_free(r->pool);
     free(r->class_vectors);
+    free(r->normal_class);
     free(r->sample);
     free(r->mean_embedding);
     train_history_free(&r->history);

@@ -22,7 +22,9 @@ typedef struct run {
     wn_backbone start; /* the backbone's weights, or random ones */
     wn_plan *plan;     /* of the weights that the gate will have */
     wn_feature_set normal, abnormal, valid_normal, valid_abnormal;
-    float *class_vectors; /* (2, embedding) */
+    int classes_of_loss;  /* abnormal, and normal or each class of the normals */
+    float *class_vectors; /* (classes_of_loss, embedding) */
+    int *normal_class;    /* [data.normal.count] 1 to classes_of_loss-1 */
     train_sample *sample; /* of each row of gate.memory, as it was fitted */
     int samples;
     float *mean_embedding; /* of the normalised embeddings of all normals */
@@ -39,6 +41,10 @@ typedef struct run {
 
 /* "name=value" lines of all that decides the result: text has WN_TRAIN_SETTINGS_SIZE bytes. */
 void train_settings(const run *r, char *text);
+
+/* *label = 1, or 1 + class where classes are told apart; the class is added to the gate where it is new. */
+winnow_status train_label_of(run *r, const train_photos *photos, size_t index, int *label,
+                             winnow_error *error);
 
 /* Fits scorer, calibration and classes to the features, and writes the gate. */
 winnow_status train_make_gate(run *r, winnow_error *error);

@@ -41,6 +41,9 @@ def training():
     check(answer["accuracy"] > 0.7 and len(answer["confusion"]) == 2, answer)
     page = open("gate.html").read()
     check('id="headline"' in page and 'id="confusion"' in page, "no diagnosis on the page")
+    with open("gate.safetensors", "rb") as file:  # the loss told the two classes apart, and the abnormals from both
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+    check(header["arcface.weight"]["shape"] == [3, 32], header["arcface.weight"])
     first = [os.path.join(d, f) for d, _, files in sorted(os.walk("train/plants")) for f in files]
     for folder in ("loose/blades", "one/blades"):
         os.makedirs(folder)

@@ -6,6 +6,7 @@
 #include "../src/runtime/file.h"
 #include "../src/runtime/random.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,11 +18,12 @@
 
 #include <cmocka.h>
 
-enum { SIZE = 24, EMBEDDING = 8, NORMALS = 40, ABNORMALS = 30, VALID = 20 };
+enum { SIZE = 24, EMBEDDING = 8, NORMALS = 40, ABNORMALS = 30, VALID = 20, CLASSES = 3 };
 
 typedef struct fixture {
     float normal[NORMALS * SIZE], abnormal[ABNORMALS * SIZE], valid[2 * VALID * SIZE];
-    float weight[EMBEDDING * SIZE], bias[EMBEDDING], classes[2 * EMBEDDING];
+    float weight[EMBEDDING * SIZE], bias[EMBEDDING], classes[CLASSES * EMBEDDING];
+    int normal_class[NORMALS];
     wn_train_recipe recipe;
     wn_pool *pool;
     wn_engine *engine;
@@ -45,6 +47,25 @@ static void count_step(void *context, int epoch, int step, int steps, double los
         f->stop = 1;
 }
 
+static void create_engine(fixture *f, int classes)
+{
+    const wn_head_data data = {.size = SIZE,
+                               .normal = f->normal,
+                               .abnormal = f->abnormal,
+                               .normals = NORMALS,
+                               .abnormals = ABNORMALS,
+                               .classes = classes,
+                               .normal_class = f->normal_class,
+                               .valid_normal = f->valid,
+                               .valid_abnormal = f->valid + VALID * SIZE,
+                               .valid_normals = VALID,
+                               .valid_abnormals = VALID};
+    wn_engine_head_free(f->engine);
+    assert_int_equal(wn_engine_head_create(&f->recipe, 3, &data, f->pool, f->weight, f->bias, f->classes,
+                                           &f->engine, NULL),
+                     WINNOW_OK);
+}
+
 static void begin(fixture *f, int threads)
 {
     wn_random random;
@@ -56,19 +77,17 @@ static void begin(fixture *f, int threads)
     cloud(f->valid + VALID * SIZE, VALID, -1, &random);
     for (int i = 0; i < EMBEDDING * SIZE; i++)
         f->weight[i] = (float)wn_random_normal(&random) * 0.2f;
-    for (int i = 0; i < 2 * EMBEDDING; i++)
+    for (int i = 0; i < NORMALS; i++)
+        f->normal_class[i] = 1;
+    for (int i = 0; i < CLASSES * EMBEDDING; i++)
         f->classes[i] = (float)wn_random_normal(&random);
     assert_int_equal(wn_train_recipe_named("default", true, &f->recipe, NULL), WINNOW_OK);
     f->recipe.embedding = EMBEDDING;
     f->recipe.batch = 16;
     f->recipe.epochs = 6;
-    const wn_head_data data = {
-        SIZE, f->normal, f->abnormal, NORMALS, ABNORMALS, f->valid, f->valid + VALID * SIZE, VALID, VALID};
     f->pool = wn_pool_create(threads);
     assert_non_null(f->pool);
-    assert_int_equal(wn_engine_head_create(&f->recipe, 3, &data, f->pool, f->weight, f->bias, f->classes,
-                                           &f->engine, NULL),
-                     WINNOW_OK);
+    create_engine(f, 2);
     strcpy(f->folder, "/tmp/winnow-trainer-XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     snprintf(f->checkpoint, sizeof f->checkpoint, "%s/a.checkpoint", f->folder);
@@ -123,6 +142,49 @@ static void learns(void **state)
     assert_int_equal(result.epochs, 6);
     assert_true(result.best_auroc > 0.95);
     assert_false(result.stopped);
+    end(&f);
+}
+
+static double cosine_with_class(const fixture *f, const float *feature, int class)
+{
+    double dot = 0, squares = 0, length = 0;
+    for (int unit = 0; unit < EMBEDDING; unit++) {
+        double value = f->bias[unit];
+        for (int i = 0; i < SIZE; i++)
+            value += (double)f->weight[unit * SIZE + i] * feature[i];
+        const double vector = f->classes[class * EMBEDDING + unit];
+        dot += value * vector;
+        squares += value * value;
+        length += vector * vector;
+    }
+    return dot / sqrt(squares * length);
+}
+
+/* Normals of two classes, every other one moved along a quarter of the features: each is nearest to the
+ * vector of its own. */
+static void learns_classes_of_normals(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f, 2);
+    for (int i = 0; i < NORMALS; i++) {
+        f.normal_class[i] = 1 + i % 2;
+        for (int j = SIZE / 2; j < SIZE / 2 + SIZE / 4; j++)
+            f.normal[i * SIZE + j] += i % 2 ? 2.f : -2.f;
+    }
+    create_engine(&f, CLASSES);
+    wn_trainer_result result;
+    assert_int_equal(train(&f, false, "a=1\n", &result, NULL), WINNOW_OK);
+    int right = 0;
+    for (int i = 0; i < NORMALS; i++) {
+        int best = 0;
+        for (int class = 1; class < CLASSES; class ++)
+            if (cosine_with_class(&f, f.normal + i * SIZE, class) >
+                cosine_with_class(&f, f.normal + i * SIZE, best))
+                best = class;
+        right += best == f.normal_class[i];
+    }
+    assert_true(right > NORMALS * 0.9);
     end(&f);
 }
 
@@ -215,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(learns),
+        cmocka_unit_test(learns_classes_of_normals),
         cmocka_unit_test(resumes_with_the_same_numbers),
         cmocka_unit_test(refuses_other_settings),
         cmocka_unit_test(similarities_are_to_the_mean_of_directions),

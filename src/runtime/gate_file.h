@@ -44,7 +44,8 @@ typedef struct wn_gate_file {
     int groups;        /* sources named */
     char **group_name; /* [groups] */
 
-    wn_class_vectors classes; /* (2, embedding) of the loss, row 0 abnormal: "arcface.weight"; or none */
+    wn_class_vectors
+        classes; /* (2 or more, embedding) of the loss, row 0 abnormal: "arcface.weight"; or none */
 
     /* Classes told apart among normals, by multinomial logistic regression. */
     int class_count;          /* 0: none */

@@ -328,8 +328,9 @@ static winnow_status read_class_vectors(const reader *r)
         return WINNOW_OK;
     if (!file->has_embedding)
         return wn_fail(r->error, WINNOW_ERROR_FORMAT, -1, "the gate has class vectors, but no embedding");
-    winnow_status status = read_table(r, "arcface.weight", 2, file->network.embedding, &file->classes);
-    if (!status && file->classes.rows != 2)
+    winnow_status status =
+        read_table(r, "arcface.weight", 1 + WN_MAX_CLASSES, file->network.embedding, &file->classes);
+    if (!status && file->classes.rows < 2)
         status = wn_fail(r->error, WINNOW_ERROR_FORMAT, -1, "tensor 'arcface.weight' has a single class");
     return status;
 }

@@ -27,7 +27,7 @@ typedef struct head {
     const float **row;               /* [batch] features */
     int *label;                      /* [batch] */
     float *output, *output_gradient; /* (batch, embedding) */
-    float *class_gradient;           /* (2, embedding) */
+    float *class_gradient;           /* (classes, embedding) */
     void *loss_scratch;
     double rate;
     /* one epoch */
@@ -42,9 +42,14 @@ static size_t weight_count(const head *h)
     return (size_t)h->embedding * (size_t)h->size;
 }
 
+static size_t class_count(const head *h)
+{
+    return (size_t)h->data.classes * (size_t)h->embedding;
+}
+
 static size_t parameter_count(const head *h)
 {
-    return weight_count(h) + 3 * (size_t)h->embedding;
+    return weight_count(h) + (size_t)h->embedding + class_count(h);
 }
 
 static float dot(const float *restrict a, const float *restrict b, int size)
@@ -110,7 +115,7 @@ static winnow_status step(wn_engine *engine, double rate, double *loss, winnow_e
     for (int n = 0; n < h->batch; n++) {
         wn_order_entry entry = h->order[h->next++];
         h->row[n] = (entry.label ? h->data.normal : h->data.abnormal) + (size_t)entry.index * (size_t)h->size;
-        h->label[n] = entry.label;
+        h->label[n] = entry.label ? h->data.normal_class[entry.index] : 0;
     }
     wn_pool_run(h->pool, h->embedding, forward_output, h);
     *loss = wn_arcface_loss(&h->loss, h->batch, h->output, h->classes, h->label, h->output_gradient,
@@ -118,7 +123,7 @@ static winnow_status step(wn_engine *engine, double rate, double *loss, winnow_e
     h->rate = rate;
     wn_pool_run(h->pool, h->embedding, update_output, h);
     const float class_rate = (float)(rate * h->recipe->class_rate / h->recipe->learning_rate);
-    for (int i = 0; i < 2 * h->embedding; i++)
+    for (size_t i = 0; i < class_count(h); i++)
         h->classes[i] -= class_rate * h->class_gradient[i];
     return WINNOW_OK;
 }
@@ -166,7 +171,8 @@ static void list_part(head *h, wn_state *state, const char *prefix, float *weigh
     wn_state_add(state, prefix, "embedding.weight", 2,
                  (uint64_t[]){(uint64_t)h->embedding, (uint64_t)h->size}, weight);
     wn_state_add(state, prefix, "embedding.bias", 1, (uint64_t[]){(uint64_t)h->embedding}, bias);
-    wn_state_add(state, prefix, "arcface.weight", 2, (uint64_t[]){2, (uint64_t)h->embedding}, classes);
+    wn_state_add(state, prefix, "arcface.weight", 2,
+                 (uint64_t[]){(uint64_t)h->data.classes, (uint64_t)h->embedding}, classes);
 }
 
 static void list_state(wn_engine *engine, wn_state *state)
@@ -184,7 +190,7 @@ static void keep_best(wn_engine *engine)
     const size_t weights = weight_count(h), units = (size_t)h->embedding;
     memcpy(h->best, h->weight, weights * sizeof(float));
     memcpy(h->best + weights, h->bias, units * sizeof(float));
-    memcpy(h->best + weights + units, h->classes, 2 * units * sizeof(float));
+    memcpy(h->best + weights + units, h->classes, class_count(h) * sizeof(float));
 }
 
 static void restore_best(wn_engine *engine)
@@ -193,7 +199,7 @@ static void restore_best(wn_engine *engine)
     const size_t weights = weight_count(h), units = (size_t)h->embedding;
     memcpy(h->weight, h->best, weights * sizeof(float));
     memcpy(h->bias, h->best + weights, units * sizeof(float));
-    memcpy(h->classes, h->best + weights + units, 2 * units * sizeof(float));
+    memcpy(h->classes, h->best + weights + units, class_count(h) * sizeof(float));
 }
 
 static bool allocate(head *h)
@@ -207,7 +213,7 @@ static bool allocate(head *h)
     h->output = malloc(batch * units * sizeof(float));
     h->output_gradient = malloc(batch * units * sizeof(float));
     h->loss_scratch = malloc(wn_arcface_scratch(&h->loss));
-    h->class_gradient = malloc(2 * units * sizeof(float));
+    h->class_gradient = malloc(class_count(h) * sizeof(float));
     h->order = malloc(2 * (size_t)h->data.normals * sizeof *h->order);
     h->scratch = malloc((size_t)h->data.abnormals * sizeof *h->scratch);
     h->validation = malloc((valid + 1) * units * sizeof(float));
@@ -236,7 +242,7 @@ winnow_status wn_engine_head_create(const wn_train_recipe *recipe, uint64_t seed
                 .recipe = recipe,
                 .data = *data,
                 .loss = {.size = recipe->embedding,
-                         .classes = 2,
+                         .classes = data->classes,
                          .margin = (float)(recipe->margin * M_PI / 180),
                          .scale = (float)recipe->scale},
                 .pool = pool,

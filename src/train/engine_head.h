@@ -13,13 +13,16 @@ typedef struct wn_head_data {
     int size;
     const float *normal, *abnormal; /* to train on */
     int normals, abnormals;
+    int classes;                                /* of the loss: 1 + those of the normals */
+    const int *normal_class;                    /* [normals] 1 to classes-1 */
     const float *valid_normal, *valid_abnormal; /* to validate on */
     int valid_normals, valid_abnormals;
 } wn_head_data;
 
 /* weight (embedding, size) and bias (embedding): the linear layer, filled by the caller with its start; the
- * engine writes the result of keep_best / restore_best there too. class_vectors (2, embedding): row 0
- * abnormal, row 1 normal. All borrowed, and live for as long as the engine. Free with wn_engine_head_free. */
+ * engine writes the result of keep_best / restore_best there too. class_vectors (data->classes, embedding):
+ * row 0 abnormal, the others normal. All borrowed, and live for as long as the engine. Free with
+ * wn_engine_head_free. */
 winnow_status wn_engine_head_create(const wn_train_recipe *recipe, uint64_t seed, const wn_head_data *data,
                                     wn_pool *pool, float *weight, float *bias, float *class_vectors,
                                     wn_engine **engine, winnow_error *error);

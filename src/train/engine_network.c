@@ -41,7 +41,7 @@ static int valid_count(const trainee *t)
 
 static size_t class_count(const trainee *t)
 {
-    return 2 * (size_t)t->network->embedding;
+    return (size_t)t->data.classes * (size_t)t->network->embedding;
 }
 
 /* ---- steps ---- */
@@ -79,8 +79,10 @@ static winnow_status step(wn_engine *engine, double rate, double *loss, winnow_e
     winnow_status status = wn_loader_next(t->loader, recipe->batch, wn_model_input(t->model), error);
     if (status)
         return status;
-    for (int i = 0; i < recipe->batch; i++)
-        t->label[i] = t->order[t->next++].label;
+    for (int i = 0; i < recipe->batch; i++) {
+        const wn_order_entry entry = t->order[t->next++];
+        t->label[i] = entry.label ? t->data.normal_class[entry.index] : 0;
+    }
     if (t->start)
         wn_pool_run(t->pool, recipe->batch, remember, t);
     *loss = wn_model_train(t->model, recipe->batch, t->label);
@@ -122,8 +124,8 @@ static winnow_status validate(wn_engine *engine, wn_validation *validation, winn
 
 static void list_classes(const trainee *t, wn_state *state, const char *prefix, float *vectors)
 {
-    wn_state_add(state, prefix, "arcface.weight", 2, (uint64_t[]){2, (uint64_t)t->network->embedding},
-                 vectors);
+    wn_state_add(state, prefix, "arcface.weight", 2,
+                 (uint64_t[]){(uint64_t)t->data.classes, (uint64_t)t->network->embedding}, vectors);
 }
 
 static void list_state(wn_engine *engine, wn_state *state)
@@ -155,14 +157,15 @@ static void restore_best(wn_engine *engine)
 /* ---- life ---- */
 
 static winnow_status create_loader(const trainee *t, const wn_preprocess *preprocess,
-                                   const char *const *normal, int normals, const char *const *abnormal,
-                                   int abnormals, bool augment, wn_loader **loader, winnow_error *error)
+                                   const char *const *normal, const int *normal_class, int normals,
+                                   const char *const *abnormal, int abnormals, bool augment,
+                                   wn_loader **loader, winnow_error *error)
 {
     wn_loader_photo *photo = malloc(((size_t)normals + (size_t)abnormals + 1) * sizeof *photo);
     if (!photo)
         return wn_fail_memory(error);
     for (int i = 0; i < normals; i++)
-        photo[i] = (wn_loader_photo){normal[i], 1};
+        photo[i] = (wn_loader_photo){normal[i], normal_class ? normal_class[i] : 1};
     for (int i = 0; i < abnormals; i++)
         photo[normals + i] = (wn_loader_photo){abnormal[i], 0};
     const wn_loader_options options = {.preprocess = preprocess,
@@ -209,7 +212,7 @@ static winnow_status create_model(trainee *t, wn_pool *pool, winnow_error *error
     const bool early = t->recipe->freeze == WN_FREEZE_EARLY;
     const wn_model_options options = {.batch = t->recipe->batch,
                                       .first_trainable = early ? t->network->count - LAST_LAYERS : 0,
-                                      .classes = 2,
+                                      .classes = t->data.classes,
                                       .margin = (float)(t->recipe->margin * M_PI / 180),
                                       .scale = (float)t->recipe->scale,
                                       .keep = (float)t->recipe->keep,
@@ -253,11 +256,11 @@ winnow_status wn_engine_network_create(const wn_train_recipe *recipe, uint64_t s
                    .class_vectors = class_vectors};
     winnow_status status = allocate(t) ? create_model(t, pool, error) : wn_fail_memory(error);
     if (!status)
-        status = create_loader(t, preprocess, data->normal, data->normals, data->abnormal, data->abnormals,
-                               true, &t->loader, error);
+        status = create_loader(t, preprocess, data->normal, data->normal_class, data->normals, data->abnormal,
+                               data->abnormals, true, &t->loader, error);
     if (!status)
-        status = create_loader(t, preprocess, data->valid_normal, data->valid_normals, data->valid_abnormal,
-                               data->valid_abnormals, false, &t->valid_loader, error);
+        status = create_loader(t, preprocess, data->valid_normal, NULL, data->valid_normals,
+                               data->valid_abnormal, data->valid_abnormals, false, &t->valid_loader, error);
     if (status)
         wn_engine_network_free(&t->engine);
     else
