@@ -64,8 +64,8 @@ def photos(root):
                     yield side, source, os.path.join(folder, file)
 
 
-def read(path):
-    image = np.asarray(Image.open(path).convert("RGB").resize((SIZE, SIZE), Image.BILINEAR), np.float32) / 255
+def read(path, alter=lambda image: image):
+    image = np.asarray(alter(Image.open(path).convert("RGB").resize((SIZE, SIZE), Image.BILINEAR)), np.float32) / 255
     return ((image - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).transpose(2, 0, 1).astype(np.float32)
 
 
