@@ -45,6 +45,7 @@ static const char *const default_specs[] = {
     "knn:bottleneck,discriminant:bottleneck",
     "knn:bottleneck,logistic:bottleneck",
     "knn:bottleneck,logistic:bottleneck+early",
+    "knn:bottleneck,logistic:bottleneck+early+middle",
     "knn:bottleneck+early,logistic:bottleneck+early",
     "logistic:bottleneck+early",
     "logistic:early",

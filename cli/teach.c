@@ -72,7 +72,8 @@ static winnow_status append(teaching *t, int label, const wn_feature_set *set, w
                                                  set->bottleneck + i * (size_t)set->bottleneck_size,
                                              [WN_POOLED] = features,
                                              [WN_EMBEDDING] = embedding,
-                                             [WN_EARLY] = set->early + i * (size_t)set->early_size};
+                                             [WN_EARLY] = set->early + i * (size_t)set->early_size,
+                                             [WN_MIDDLE] = set->middle + i * (size_t)set->middle_size};
         const char *source = photos->group.name[photos->photo[set->index[i]].group];
         const int group = t->group_of(gate, source, label == 1);
         status = group < 0 ? wn_fail(error, WINNOW_ERROR_DATA, -1,

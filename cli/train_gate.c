@@ -36,7 +36,8 @@ static winnow_status add_sample(run *r, const wn_feature_set *set, size_t i, con
     const float *feature[WN_FEATURES] = {[WN_BOTTLENECK] = set->bottleneck + i * (size_t)set->bottleneck_size,
                                          [WN_POOLED] = features,
                                          [WN_EMBEDDING] = r->gate.has_embedding ? embedding : NULL,
-                                         [WN_EARLY] = set->early + i * (size_t)set->early_size};
+                                         [WN_EARLY] = set->early + i * (size_t)set->early_size,
+                                         [WN_MIDDLE] = set->middle + i * (size_t)set->middle_size};
     const int group = wn_gate_file_group(&r->gate, source);
     if (group < 0)
         return wn_fail(error, WINNOW_ERROR_DATA, -1, "the photos come from more than %d sources",

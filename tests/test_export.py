@@ -59,7 +59,7 @@ def have(what):
 SMALL = ["--width", "0.35", "--input-size", "96", "--embedding-size", "32"]
 # Every scorer, feature, network, fit and resize.
 GATES = {
-    "default": [*SMALL, "--scorer", "knn:bottleneck,logistic:bottleneck+early"],
+    "default": [*SMALL, "--scorer", "knn:bottleneck,logistic:bottleneck+early+middle"],
     "scorers": [*SMALL, "--scorer", "cosine:bottleneck+pooled:centred,prototypes:pooled,mahalanobis:bottleneck,arcface"],
     "others": [*SMALL, "--scorer", "knn_difference:bottleneck,relative:embedding,discriminant:pooled"],
     "reference": [*SMALL, "--recipe", "reference", "--scorer", "cosine:embedding"],

@@ -173,6 +173,25 @@ static void the_early_layer_is_the_last_at_a_quarter(void **state)
         }
 }
 
+/* The end of the first block of the last row at a sixteenth. */
+static void the_middle_layer_begins_the_last_row_at_a_sixteenth(void **state)
+{
+    (void)state;
+    const struct {
+        const char *name, *conv;
+        int channels;
+    } cases[] = {{"mobilenet_v2", "features.11.conv.2", 96},
+                 {"efficientnet_lite0", "features.9.conv.2", 112}};
+    for (size_t n = 0; n < LENGTH(cases); n++)
+        for (int input = 96; input <= 224; input += input == 128 ? 1 : 4) {
+            const wn_network network = create(cases[n].name, 1, input, 512);
+            const wn_layer *layer = &network.layer[network.middle];
+            assert_string_equal(layer->conv, cases[n].conv);
+            assert_int_equal(layer->cout, cases[n].channels);
+            assert_int_equal(layer->out, (input + 15) / 16);
+        }
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -256,6 +275,7 @@ int main(void)
         cmocka_unit_test(shapes_fit),
         cmocka_unit_test(same_padding_is_tensorflows),
         cmocka_unit_test(the_early_layer_is_the_last_at_a_quarter),
+        cmocka_unit_test(the_middle_layer_begins_the_last_row_at_a_sixteenth),
         cmocka_unit_test(refusals),
         cmocka_unit_test(a_fresh_start_is_pytorchs),
     };

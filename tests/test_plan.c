@@ -41,7 +41,7 @@ static wn_outputs make_outputs(const wn_network *network)
         .embedding = allocate(network->embedding * sizeof(float)),
         .bottleneck_map = allocate(grid * network->bottleneck * sizeof(float)),
         .features_map = allocate(grid * network->features * sizeof(float)),
-        .layer_output = allocate(2048 * sizeof(float)),
+        .layer_output = {allocate(2048 * sizeof(float)), allocate(2048 * sizeof(float))},
     };
 }
 
@@ -52,7 +52,8 @@ static void free_outputs(wn_outputs *outputs)
     free(outputs->embedding);
     free(outputs->bottleneck_map);
     free(outputs->features_map);
-    free(outputs->layer_output);
+    free(outputs->layer_output[0]);
+    free(outputs->layer_output[1]);
 }
 
 static void set_up(fixture *f, const char *architecture, float width, int input, int embedding, int batch)
@@ -184,8 +185,9 @@ static void check_outputs(fixture *f, double tolerance)
                  pixels * network->bottleneck, tolerance);
     check_floats("features map", got->features_map, expected->features_map, pixels * network->features,
                  tolerance);
-    check_floats("layer", got->layer_output, expected->layer_output, network->layer[expected->layer].cout,
-                 tolerance);
+    for (int o = 0; o < WN_LAYER_OUTPUTS; o++)
+        check_floats("layer", got->layer_output[o], expected->layer_output[o],
+                     network->layer[expected->layer[o]].cout, tolerance);
 }
 
 static void agrees_with_reference(void **state)
@@ -205,7 +207,8 @@ static void agrees_with_reference(void **state)
         fixture f;
         set_up(&f, cases[i].architecture, cases[i].width, cases[i].input, cases[i].embedding, 1);
         const int layer = cases[i].layer < f.network.count ? cases[i].layer : f.network.count - 1;
-        f.outputs[0].layer = f.expected[0].layer = layer;
+        f.outputs[0].layer[0] = f.expected[0].layer[0] = layer;
+        f.outputs[0].layer[1] = f.expected[0].layer[1] = f.network.middle;
         run_reference(&f, 0);
         EACH_LEVEL(level)
         {

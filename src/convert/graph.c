@@ -123,7 +123,7 @@ static void fold(builder *b, const wn_layer *layer, wn_node *node)
 }
 
 /* Layers [0, count); returns the node of the last one's output. */
-static int add_backbone(builder *b, int count, int *early, int *bottleneck)
+static int add_backbone(builder *b, int count, int *early, int *middle, int *bottleneck)
 {
     const wn_network *network = &b->file->network;
     int at = 0, output[WN_MAX_LAYERS];
@@ -143,6 +143,7 @@ static int add_backbone(builder *b, int count, int *early, int *bottleneck)
         output[i] = at;
     }
     *early = output[network->early];
+    *middle = output[network->middle];
     *bottleneck = output[network->count - 2];
     return at;
 }
@@ -328,15 +329,19 @@ static void build(builder *b, bool raw)
     const unsigned classes = file->class_count ? 1u << file->class_feature : 0;
     const unsigned needed = 1u << embed | (raw ? 0 : wn_spec_features(&file->spec) | classes);
     const bool pooled = needed >> WN_POOLED & 1 || needed >> WN_EMBEDDING & 1;
-    int raw_feature[WN_FEATURES] = {0}, early, bottleneck;
+    int raw_feature[WN_FEATURES] = {0}, early, middle, bottleneck;
     add(b, WN_OP_IMAGE, "pixels", -1, 3, network->input);
-    const int last = add_backbone(b, pooled ? network->count : network->count - 1, &early, &bottleneck);
+    const int last =
+        add_backbone(b, pooled ? network->count : network->count - 1, &early, &middle, &bottleneck);
     if (needed >> WN_BOTTLENECK & 1)
         raw_feature[WN_BOTTLENECK] =
             index_of(b, add(b, WN_OP_MEAN, "bottleneck", bottleneck, network->bottleneck, 0));
     if (needed >> WN_EARLY & 1)
         raw_feature[WN_EARLY] =
             index_of(b, add(b, WN_OP_MEAN, "early", early, network->layer[network->early].cout, 0));
+    if (needed >> WN_MIDDLE & 1)
+        raw_feature[WN_MIDDLE] =
+            index_of(b, add(b, WN_OP_MEAN, "middle", middle, network->layer[network->middle].cout, 0));
     if (pooled)
         raw_feature[WN_POOLED] = index_of(b, add(b, WN_OP_MEAN, "pooled", last, network->features, 0));
     if (needed >> WN_EMBEDDING & 1) {

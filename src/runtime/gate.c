@@ -79,10 +79,8 @@ static winnow_status create(wn_gate_file *file, winnow_gate **out, winnow_error 
         return status;
     }
     wn_params_free(&gate->file.params);
-    gate->dim[WN_BOTTLENECK] = gate->file.network.bottleneck;
-    gate->dim[WN_POOLED] = gate->file.network.features;
-    gate->dim[WN_EMBEDDING] = gate->file.network.embedding;
-    gate->dim[WN_EARLY] = gate->file.network.layer[gate->file.network.early].cout;
+    for (int f = 0; f < WN_FEATURES; f++)
+        gate->dim[f] = wn_feature_size(&gate->file.network, f);
     gate->embed = gate->file.has_embedding               ? WN_EMBEDDING
                   : gate->file.scorer.dim[WN_BOTTLENECK] ? WN_BOTTLENECK
                                                          : WN_POOLED;
@@ -220,11 +218,9 @@ void winnow_session_free(winnow_session *session)
 static void run(winnow_session *session)
 {
     const winnow_gate *gate = session->gate;
-    const wn_outputs outputs = {.bottleneck = session->feature[WN_BOTTLENECK],
-                                .features = session->feature[WN_POOLED],
-                                .embedding = gate->file.has_embedding ? session->feature[WN_EMBEDDING] : NULL,
-                                .layer_output = session->feature[WN_EARLY],
-                                .layer = gate->file.network.early};
+    wn_outputs outputs = wn_feature_outputs(&gate->file.network, session->feature);
+    if (!gate->file.has_embedding)
+        outputs.embedding = NULL;
     wn_plan_run(gate->plan, 1, session->input, &outputs, session->plan_scratch);
     for (int f = 0; f < WN_FEATURES; f++)
         if (f != WN_EMBEDDING || gate->file.has_embedding)

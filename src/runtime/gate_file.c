@@ -118,10 +118,27 @@ winnow_status wn_gate_file_add_class(wn_gate_file *file, const char *name, winno
 
 void wn_gate_file_dims(const wn_gate_file *file, int dim[WN_FEATURES])
 {
-    dim[WN_BOTTLENECK] = file->network.bottleneck;
-    dim[WN_POOLED] = file->network.features;
-    dim[WN_EMBEDDING] = file->has_embedding ? file->network.embedding : 0;
-    dim[WN_EARLY] = file->network.layer[file->network.early].cout;
+    for (int f = 0; f < WN_FEATURES; f++)
+        dim[f] = f == WN_EMBEDDING && !file->has_embedding ? 0 : wn_feature_size(&file->network, f);
+}
+
+int wn_feature_size(const wn_network *network, wn_feature feature)
+{
+    const int size[WN_FEATURES] = {[WN_BOTTLENECK] = network->bottleneck,
+                                   [WN_POOLED] = network->features,
+                                   [WN_EMBEDDING] = network->embedding,
+                                   [WN_EARLY] = network->layer[network->early].cout,
+                                   [WN_MIDDLE] = network->layer[network->middle].cout};
+    return size[feature];
+}
+
+wn_outputs wn_feature_outputs(const wn_network *network, float *const feature[WN_FEATURES])
+{
+    return (wn_outputs){.bottleneck = feature[WN_BOTTLENECK],
+                        .features = feature[WN_POOLED],
+                        .embedding = feature[WN_EMBEDDING],
+                        .layer_output = {feature[WN_EARLY], feature[WN_MIDDLE]},
+                        .layer = {network->early, network->middle}};
 }
 
 winnow_status wn_gate_file_plan(const wn_gate_file *file, wn_plan **plan, winnow_error *error)

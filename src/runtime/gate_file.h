@@ -74,6 +74,12 @@ int wn_gate_file_group(wn_gate_file *file, const char *name);
 /* Appends a class name. */
 winnow_status wn_gate_file_add_class(wn_gate_file *file, const char *name, winnow_error *error);
 
+/* Length of a feature of this network. */
+int wn_feature_size(const wn_network *network, wn_feature feature);
+
+/* Where a forward pass leaves each feature; NULL ones are not wanted. */
+wn_outputs wn_feature_outputs(const wn_network *network, float *const feature[WN_FEATURES]);
+
 /* Lengths of the network's features; 0 for an embedding that is not trained. */
 void wn_gate_file_dims(const wn_gate_file *file, int dim[WN_FEATURES]);
 

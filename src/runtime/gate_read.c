@@ -338,7 +338,7 @@ static winnow_status read_class_vectors(const reader *r)
 /* The classes that are told apart among normals. */
 static winnow_status read_classes(const reader *r)
 {
-    static const char *const features[] = {"bottleneck", "pooled", "embedding", "early", NULL};
+    static const char *const features[] = {"bottleneck", "pooled", "embedding", "early", "middle", NULL};
     wn_gate_file *file = r->file;
     int classes = 0, feature = 0, dim[WN_FEATURES];
     winnow_status status = wn_metadata_count(r->in, "winnow.classes", 0, WN_MAX_CLASSES, &classes, r->error);

@@ -128,11 +128,9 @@ static winnow_status look(const winnow_learner *learner, const winnow_image *ima
                                : wn_fail_memory(error);
     if (!status) {
         wn_preprocess_normalise(preprocess, rgb, input);
-        const wn_outputs outputs = {.bottleneck = feature[WN_BOTTLENECK],
-                                    .features = feature[WN_POOLED],
-                                    .embedding = learner->file.has_embedding ? feature[WN_EMBEDDING] : NULL,
-                                    .layer_output = feature[WN_EARLY],
-                                    .layer = learner->file.network.early};
+        wn_outputs outputs = wn_feature_outputs(&learner->file.network, feature);
+        if (!learner->file.has_embedding)
+            outputs.embedding = NULL;
         wn_plan_run(learner->plan, 1, input, &outputs, scratch);
     }
     free(rgb);
@@ -149,15 +147,10 @@ winnow_status winnow_learner_embed(winnow_learner *learner, const winnow_image *
         return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
                        "winnow_learner_embed: learner, image and embedding must not be NULL");
     const wn_network *network = &learner->file.network;
-    const int length[WN_FEATURES] = {
-        [WN_BOTTLENECK] = network->bottleneck,
-        [WN_POOLED] = network->features,
-        [WN_EMBEDDING] = network->embedding,
-        [WN_EARLY] = network->layer[network->early].cout,
-    };
+    int length[WN_FEATURES];
     size_t total = 0;
     for (int f = 0; f < WN_FEATURES; f++)
-        total += (size_t)length[f];
+        total += (size_t)(length[f] = wn_feature_size(network, f));
     float *all = malloc(total * sizeof *all), *feature[WN_FEATURES];
     if (!all)
         return wn_fail_memory(error);

@@ -29,6 +29,7 @@ static const wn_architecture architectures[] = {
                 {3, 3, 1, 6, 96},
                 {3, 3, 2, 6, 160},
                 {3, 1, 1, 6, 320}},
+        .scorer = "knn:bottleneck,logistic:bottleneck+early",
     },
     /* Google's "lite" EfficientNet: no squeeze-excite, ReLU6, stem and head fixed (tensorflow/tpu,
      * efficientnet/lite). Its batch norm keeps 0.99 of the old statistics. */
@@ -48,6 +49,7 @@ static const wn_architecture architectures[] = {
                 {5, 3, 1, 6, 112},
                 {5, 4, 2, 6, 192},
                 {3, 1, 1, 6, 320}},
+        .scorer = "knn:bottleneck,logistic:bottleneck+early+middle",
     },
 };
 
@@ -186,8 +188,11 @@ winnow_status wn_network_create(const char *architecture, float width, int input
     uint8_t block = 0;
     name_nested(add_layer(network, WN_STEM, 3, 2, scale_channels(table->stem, outer)), "features", block++);
     for (const wn_row *row = table->row; row < table->row + table->row_count; row++) {
-        for (int i = 0; i < row->repeats; i++)
+        for (int i = 0; i < row->repeats; i++) {
             add_block(network, row, i ? 1 : row->stride, scale_channels(row->channels, width), block++);
+            if (!i && 16 * network->layer[network->count - 1].out >= input)
+                network->middle = network->count - 1;
+        }
         if (4 * network->layer[network->count - 1].out >= input)
             network->early = network->count - 1;
     }

@@ -27,6 +27,7 @@ typedef struct wn_architecture {
     float norm_epsilon, norm_momentum; /* momentum as PyTorch's: new = (1-m)*old + m*batch */
     int row_count;
     wn_row row[8];
+    const char *scorer; /* what `auto` bets on where abnormals are known: docs/scorers.md */
 } wn_architecture;
 
 /* NULL if there is none of that name. */
@@ -63,6 +64,7 @@ typedef struct wn_network {
     int count;      /* of layers */
     int bottleneck; /* channels of the linear bottleneck before the last 1x1 (layer count-2): 320 */
     int early;      /* the layer that ends the last block at a quarter of the input's side: 24 channels */
+    int middle;     /* that which ends the first block of the last row at a sixteenth: 96 or 112 channels */
     int features;   /* channels of the last layer: 1280 */
     int grid;       /* side of the last map: 4 at 128x128 */
     size_t embedding_weight, embedding_bias; /* offsets: (embedding, features), (embedding) */

@@ -178,9 +178,10 @@ static void pool_layer(const wn_plan *plan, const wn_layer *layer, int images, c
 {
     const int index = (int)(layer - plan->network.layer);
     for (int i = 0; i < images; i++)
-        if (outputs[i].layer_output && outputs[i].layer == index)
-            pool(plan, maps + i * wn_map_size(layer->cout, layer->out), layer->cout, layer->out,
-                 outputs[i].layer_output);
+        for (int o = 0; o < WN_LAYER_OUTPUTS; o++)
+            if (outputs[i].layer_output[o] && outputs[i].layer[o] == index)
+                pool(plan, maps + i * wn_map_size(layer->cout, layer->out), layer->cout, layer->out,
+                     outputs[i].layer_output[o]);
 }
 
 static void tell(const wn_workspace *work, int part)
@@ -295,8 +296,9 @@ static void write_features(const wn_plan *plan, int batch, int image, const wn_o
     const int channels = plan->network.features;
     if (output->features)
         gather(work->features, batch, image, channels, output->features);
-    if (output->layer_output && output->layer == plan->network.count - 1)
-        gather(work->features, batch, image, channels, output->layer_output);
+    for (int o = 0; o < WN_LAYER_OUTPUTS; o++)
+        if (output->layer_output[o] && output->layer[o] == plan->network.count - 1)
+            gather(work->features, batch, image, channels, output->layer_output[o]);
 }
 
 static void run(const wn_plan *plan, int batch, const float *images, const wn_outputs *outputs,
@@ -314,8 +316,9 @@ static void run(const wn_plan *plan, int batch, const float *images, const wn_ou
     for (int i = 0; i < batch; i++) {
         write_bottleneck(plan, bottleneck + i * wn_map_size(network->bottleneck, network->grid), &outputs[i]);
         embedding |= outputs[i].embedding != NULL;
-        features |= outputs[i].features || outputs[i].features_map ||
-                    (outputs[i].layer_output && outputs[i].layer == network->count - 1);
+        features |= outputs[i].features || outputs[i].features_map;
+        for (int o = 0; o < WN_LAYER_OUTPUTS; o++)
+            features |= outputs[i].layer_output[o] && outputs[i].layer[o] == network->count - 1;
     }
     if (features || embedding) {
         run_last(plan, batch, bottleneck, outputs, work);

@@ -10,6 +10,8 @@ typedef struct wn_plan wn_plan;
 
 typedef enum wn_precision { WN_PRECISION_FP32, WN_PRECISION_BF16, WN_PRECISION_INT8 } wn_precision;
 
+enum { WN_LAYER_OUTPUTS = 2 };
+
 /* What one forward pass leaves, per image. NULL fields are not written. */
 typedef struct wn_outputs {
     float *bottleneck; /* [bottleneck] mean over the grid of the linear bottleneck before the last 1x1 */
@@ -17,8 +19,10 @@ typedef struct wn_outputs {
     float *embedding;  /* [embedding] raw, not normalised: features . W^T + b */
     float *bottleneck_map; /* [grid*grid*bottleneck], NHWC */
     float *features_map;   /* [grid*grid*features], NHWC */
-    float *layer_output;   /* [cout] mean over the map of layer `layer`: network.early, for one */
-    int layer;             /* a plan keeps the maps of projections and of the last layer alone */
+    /* [cout] means over the maps of layers layer[], such as network.early and network.middle. A plan keeps
+     * the maps of projections and of the last layer alone. */
+    float *layer_output[WN_LAYER_OUTPUTS];
+    int layer[WN_LAYER_OUTPUTS];
 } wn_outputs;
 
 /* Packs params (which may be freed afterwards). The kernels are those of

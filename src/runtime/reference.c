@@ -101,8 +101,9 @@ winnow_status wn_plan_reference(const wn_network *network, const wn_params *para
         const wn_layer *layer = &network->layer[i];
         run_layer(network, layer, params->data, i ? map[i - 1] : image,
                   layer->residual >= 0 ? map[layer->residual] : NULL, next);
-        if (i == outputs->layer)
-            mean_over_grid(layer, next, outputs->layer_output);
+        for (int o = 0; o < WN_LAYER_OUTPUTS; o++)
+            if (outputs->layer_output[o] && i == outputs->layer[o])
+                mean_over_grid(layer, next, outputs->layer_output[o]);
         map[i] = next;
         next += map_size(layer);
     }

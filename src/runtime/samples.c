@@ -8,7 +8,7 @@
 
 const char *wn_feature_name(wn_feature feature)
 {
-    static const char *const names[WN_FEATURES] = {"bottleneck", "pooled", "embedding", "early"};
+    static const char *const names[WN_FEATURES] = {"bottleneck", "pooled", "embedding", "early", "middle"};
     return (unsigned)feature < WN_FEATURES ? names[feature] : "?";
 }
 

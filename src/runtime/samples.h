@@ -15,10 +15,12 @@ typedef enum wn_feature {
     WN_EMBEDDING,  /* the trained embedding */
     WN_EARLY,      /* mean over the map of the last block at a quarter of the input's side: 24. Colour and
                       texture, which the later layers have forgotten */
+    WN_MIDDLE,     /* mean over the map of the first block of the last row at a sixteenth: 96 or 112. Parts of
+                      things, where the bottleneck has whole ones */
     WN_FEATURES
 } wn_feature;
 
-/* "bottleneck", "pooled", "embedding", "early". */
+/* "bottleneck", "pooled", "embedding", "early", "middle". */
 const char *wn_feature_name(wn_feature feature);
 
 enum { WN_ABNORMAL = 0, WN_MAX_DIM = 8192, WN_MAX_GROUPS = 4096 };

@@ -29,10 +29,11 @@ static winnow_status parse_features(const char *text, size_t length, unsigned *f
             if (is(text, word, wn_feature_name(f)))
                 found = 1u << f;
         if (!found || *features & found)
-            return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
-                           "a scorer looks at bottleneck, pooled, embedding and early (or a sum such as "
-                           "bottleneck+early), not at '%.*s'",
-                           (int)word, text);
+            return wn_fail(
+                error, WINNOW_ERROR_ARGUMENT, -1,
+                "a scorer looks at bottleneck, pooled, embedding, early and middle (or a sum such as "
+                "bottleneck+early), not at '%.*s'",
+                (int)word, text);
         *features |= found;
         text += word + 1;
     }

@@ -95,8 +95,9 @@ static void one_photo(void *context, int index, int worker_index)
         wn_feature_set *set = j->set;
         wn_outputs outputs = {.bottleneck = set->bottleneck + (size_t)index * (size_t)set->bottleneck_size,
                               .features = set->features + (size_t)index * (size_t)set->features_size,
-                              .layer_output = set->early + (size_t)index * (size_t)set->early_size,
-                              .layer = options->network->early};
+                              .layer_output = {set->early + (size_t)index * (size_t)set->early_size,
+                                               set->middle + (size_t)index * (size_t)set->middle_size},
+                              .layer = {options->network->early, options->network->middle}};
         wn_plan_run(options->plan, 1, w->image, &outputs, w->plan_scratch);
     }
     if (options->progress) {
@@ -111,7 +112,7 @@ static void drop_bad(job *j)
 {
     wn_feature_set *set = j->set;
     const size_t b = (size_t)set->bottleneck_size, f = (size_t)set->features_size,
-                 e = (size_t)set->early_size;
+                 e = (size_t)set->early_size, m = (size_t)set->middle_size;
     for (size_t i = 0; i < j->count; i++) {
         if (j->failure[i][0]) {
             if (j->options->bad)
@@ -121,6 +122,7 @@ static void drop_bad(job *j)
         memmove(set->bottleneck + set->count * b, set->bottleneck + i * b, b * sizeof(float));
         memmove(set->features + set->count * f, set->features + i * f, f * sizeof(float));
         memmove(set->early + set->count * e, set->early + i * e, e * sizeof(float));
+        memmove(set->middle + set->count * m, set->middle + i * m, m * sizeof(float));
         set->index[set->count++] = i;
     }
 }
@@ -131,16 +133,19 @@ winnow_status wn_features_compute(const wn_feature_options *options, const char 
     const int threads = wn_pool_threads(options->pool);
     *set = (wn_feature_set){.bottleneck_size = options->network->bottleneck,
                             .features_size = options->network->features,
-                            .early_size = options->network->layer[options->network->early].cout};
+                            .early_size = options->network->layer[options->network->early].cout,
+                            .middle_size = options->network->layer[options->network->middle].cout};
     job j = {.options = options, .path = path, .count = count, .set = set, .lock = PTHREAD_MUTEX_INITIALIZER};
     size_t rows = count ? count : 1;
     set->index = malloc(rows * sizeof *set->index);
     set->bottleneck = malloc(rows * (size_t)set->bottleneck_size * sizeof(float));
     set->features = malloc(rows * (size_t)set->features_size * sizeof(float));
     set->early = malloc(rows * (size_t)set->early_size * sizeof(float));
+    set->middle = malloc(rows * (size_t)set->middle_size * sizeof(float));
     j.failure = calloc(rows, sizeof *j.failure);
     j.workers = calloc((size_t)threads, sizeof *j.workers);
-    bool ready = set->index && set->bottleneck && set->features && set->early && j.failure && j.workers;
+    bool ready =
+        set->index && set->bottleneck && set->features && set->early && set->middle && j.failure && j.workers;
     for (int i = 0; ready && i < threads; i++)
         ready = worker_create(&j.workers[i], options);
     winnow_status status = ready ? WINNOW_OK : wn_fail_memory(error);
@@ -163,5 +168,6 @@ void wn_feature_set_free(wn_feature_set *set)
     free(set->bottleneck);
     free(set->features);
     free(set->early);
+    free(set->middle);
     *set = (wn_feature_set){0};
 }

@@ -15,10 +15,11 @@
 typedef struct wn_feature_set {
     size_t count;
     size_t *index;
-    int bottleneck_size, features_size, early_size;
+    int bottleneck_size, features_size, early_size, middle_size;
     float *bottleneck; /* (count, bottleneck_size) mean over the grid of the linear bottleneck */
     float *features;   /* (count, features_size) mean over the grid of the last layer */
     float *early;      /* (count, early_size) mean over the map of layer network.early */
+    float *middle;     /* (count, middle_size) mean over that of network.middle */
 } wn_feature_set;
 
 typedef struct wn_feature_options {

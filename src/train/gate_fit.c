@@ -13,9 +13,9 @@
 #include <string.h>
 
 /* What `auto` compares, best bet first. A frozen backbone: nearness to normals, which does not fail open,
- * together with what tells them from the known abnormals (docs/accuracy.md has the comparison). */
+ * together with what tells them from the known abnormals (docs/scorers.md has the comparison); before these
+ * comes what its architecture names. */
 static const char *const frozen_candidates[] = {
-    "knn:bottleneck,logistic:bottleneck+early",
     "knn:bottleneck,logistic:bottleneck",
     "knn:bottleneck",
     NULL,
@@ -191,20 +191,22 @@ static winnow_status fit_candidate(const wn_gate_fit_options *options, const wn_
     return status;
 }
 
-static winnow_status choose(const wn_gate_fit_options *options, const wn_samples *samples, candidate *best,
+static winnow_status choose(const wn_gate_fit_options *options, const wn_gate_file *gate, candidate *best,
                             int *candidates, winnow_error *error)
 {
+    const wn_samples *samples = &gate->memory;
     *candidates = 1;
     if (strcmp(options->scorer, "auto") != 0)
         return fit_candidate(options, samples, options->scorer, best, error);
-    const bool abnormals = wn_samples_normals(samples) < samples->count;
-    const char *const *texts = !abnormals                  ? normals_only_candidates
-                               : options->learned_features ? learned_candidates
-                                                           : frozen_candidates;
-    winnow_status status = fit_candidate(options, samples, texts[0], best, error);
-    for (int i = 1; texts[i] && !status; i++) {
+    const char *const *others = frozen_candidates, *bet = gate->network.architecture->scorer;
+    if (wn_samples_normals(samples) == samples->count)
+        others = normals_only_candidates, bet = *others++;
+    else if (options->learned_features)
+        others = learned_candidates, bet = *others++;
+    winnow_status status = fit_candidate(options, samples, bet, best, error);
+    for (; *others && !status; others++) {
         candidate other;
-        status = fit_candidate(options, samples, texts[i], &other, error);
+        status = fit_candidate(options, samples, *others, &other, error);
         if (status)
             break;
         ++*candidates;
@@ -273,7 +275,7 @@ winnow_status wn_gate_fit(const wn_gate_fit_options *options, wn_gate_file *gate
 {
     candidate best;
     *result = (wn_gate_fit_result){0};
-    winnow_status status = choose(options, &gate->memory, &best, &result->candidates, error);
+    winnow_status status = choose(options, gate, &best, &result->candidates, error);
     if (status)
         return status;
     status = tell(options, &gate->memory, &best, result, error);
