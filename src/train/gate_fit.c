@@ -28,9 +28,9 @@ static const char *const learned_candidates[] = {
 };
 static const char *const normals_only_candidates[] = {"knn:bottleneck", NULL};
 
-/* A later candidate must accept this much less of the abnormals than the best bet: smaller differences are
- * noise. */
-static const double clearly_better = 0.05;
+/* A later candidate must accept this much less of the abnormals than the best bet: smaller differences do not
+ * carry over to photos of other kinds (docs/scorers.md). */
+static const double clearly_better = 0.10;
 
 /* One fitted candidate. */
 typedef struct candidate {
