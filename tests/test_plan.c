@@ -350,6 +350,49 @@ static void bytes_are_near(void **state)
     tear_down(&f);
 }
 
+/* The 1x1 convolutions and the embedding as the bytes of a file. */
+static void know_bytes(fixture *f)
+{
+    const wn_network *network = &f->network;
+    f->params.scale = calloc((size_t)network->rows, sizeof(float));
+    f->params.bytes = calloc(network->total, 1);
+    assert_true(f->params.scale && f->params.bytes);
+    for (int i = 1; i <= network->count; i++) {
+        const bool last = i == network->count;
+        const wn_layer *layer = &network->layer[last ? 0 : i];
+        if (!last && layer->kind == WN_DEPTHWISE)
+            continue;
+        const int rows = last ? network->embedding : layer->cout,
+                  inner = last ? network->features : layer->cin;
+        float *scale = f->params.scale + (last ? network->rows - rows : layer->row);
+        for (int row = 0; row < rows; row++) {
+            const size_t at = (last ? network->embedding_weight : layer->weight) + (size_t)row * inner;
+            scale[row] = wn_row_scale(f->params.data + at, inner);
+            wn_row_bytes(f->params.data + at, inner, scale[row], f->params.bytes + at);
+            for (int k = 0; k < inner; k++)
+                f->params.data[at + k] = NAN; /* not looked at */
+        }
+    }
+}
+
+/* A plan of bytes that are known is that of the weights that they were made of, bit for bit. */
+static void known_bytes_are_taken(void **state)
+{
+    (void)state;
+    fixture f;
+    wn_ranges ranges = {0};
+    set_up(&f, "mobilenet_v2", 0.5f, 96, 64, 1);
+    for (int i = 0; i <= f.network.count; i++)
+        ranges.low[i] = -1, ranges.high[i] = 6;
+    run_int8(&f, &ranges, f.expected);
+    know_bytes(&f);
+    run_int8(&f, &ranges, f.outputs);
+    assert_memory_equal(f.outputs[0].features, f.expected[0].features, f.network.features * sizeof(float));
+    assert_memory_equal(f.outputs[0].embedding, f.expected[0].embedding, 64 * sizeof(float));
+    assert_true(isfinite(f.outputs[0].embedding[0]));
+    tear_down(&f);
+}
+
 /* ---- bf16 ---- */
 
 static void run_bf16(fixture *f, const wn_kernels *kernels, wn_outputs *outputs)
@@ -406,6 +449,44 @@ static void halves_are_near(void **state)
     }
 }
 
+/* Whether no sum of 16 bits overflows, from the definition in kernels/int8.h: of 16 bytes, the even pairs and
+ * the odd ones, each sign by itself. */
+static bool fits(const int8_t *bytes, int count)
+{
+    for (int block = 0; block < count; block += 16)
+        for (int pair = 0; pair < 2; pair++) {
+            int positive = 0, negative = 0;
+            for (int k = block; k < count && k < block + 16; k++)
+                if (bytes[k] == -128)
+                    return false;
+                else if (k / 2 % 2 == pair)
+                    *(bytes[k] > 0 ? &positive : &negative) += bytes[k];
+            if (positive * 127 > 32767 || negative * 127 < -32768)
+                return false;
+        }
+    return true;
+}
+
+/* Rows of all lengths whose sums lie around the limit, and one -128 in a while. */
+static void rows_that_overflow_are_found(void **state)
+{
+    (void)state;
+    int8_t bytes[40];
+    int found[2] = {0};
+    srand(1);
+    for (int i = 0; i < 200000; i++) {
+        const int count = 1 + rand() % 40, most = 1 + rand() % 127;
+        for (int k = 0; k < count; k++)
+            bytes[k] = (int8_t)(rand() % (2 * most + 1) - most);
+        if (rand() % 8 == 0)
+            bytes[rand() % count] = -128;
+        const bool expected = fits(bytes, count);
+        found[expected]++;
+        assert_int_equal(wn_row_fits(bytes, (size_t)count), expected);
+    }
+    assert_true(found[0] > 50000 && found[1] > 50000);
+}
+
 /* Rows of equal weights fill the sums of 16 bits, rows with one large weight do not. */
 static void rows_become_bytes_that_fit(void **state)
 {
@@ -443,10 +524,16 @@ static void rows_become_bytes_that_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_pytorch),        cmocka_unit_test(agrees_with_reference),
-        cmocka_unit_test(batches_change_no_bit),      cmocka_unit_test(writes_only_what_is_asked),
-        cmocka_unit_test(scratch_is_small),           cmocka_unit_test(bytes_are_near),
-        cmocka_unit_test(rows_become_bytes_that_fit), cmocka_unit_test(halves_are_near),
+        cmocka_unit_test(agrees_with_pytorch),
+        cmocka_unit_test(agrees_with_reference),
+        cmocka_unit_test(batches_change_no_bit),
+        cmocka_unit_test(writes_only_what_is_asked),
+        cmocka_unit_test(scratch_is_small),
+        cmocka_unit_test(bytes_are_near),
+        cmocka_unit_test(rows_become_bytes_that_fit),
+        cmocka_unit_test(halves_are_near),
+        cmocka_unit_test(rows_that_overflow_are_found),
+        cmocka_unit_test(known_bytes_are_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

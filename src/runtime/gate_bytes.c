@@ -55,7 +55,8 @@ winnow_status wn_gate_read_precision(const wn_safetensors *in, wn_gate_file *fil
                        text, WINNOW_VERSION);
     file->int8 = true;
     file->params.scale = calloc((size_t)file->network.rows, sizeof *file->params.scale);
-    return file->params.scale ? read_ranges(in, file, error) : wn_fail_memory(error);
+    file->params.bytes = calloc(file->network.total, 1);
+    return file->params.scale && file->params.bytes ? read_ranges(in, file, error) : wn_fail_memory(error);
 }
 
 void wn_gate_write_ranges(wn_writer *writer, const wn_gate_file *file, float *room)
@@ -89,24 +90,22 @@ static void scale_name(const char *name, char *out, size_t size)
     snprintf(out, size, "%.*s.scale", (int)(strlen(name) - strlen(".weight")), name);
 }
 
-static winnow_status read_row(const int8_t *bytes, size_t columns, float scale, float *out,
-                              winnow_error *error, const wn_tensor *tensor, size_t row)
+static winnow_status check_row(const wn_tensor *tensor, size_t row, size_t columns, float scale,
+                               winnow_error *error)
 {
     if (!(scale == 0 || (scale >= WN_LEAST_SCALE && isfinite(scale * 127))))
         return wn_fail(error, WINNOW_ERROR_FORMAT, (int64_t)tensor->offset,
                        "tensor '%s': the scale of row %zu is negative, too small or too large", tensor->name,
                        row);
-    if (!wn_row_fits(bytes, columns))
+    if (!wn_row_fits((const int8_t *)tensor->data + row * columns, columns))
         return wn_fail(error, WINNOW_ERROR_FORMAT, (int64_t)(tensor->offset + row * columns),
                        "tensor '%s': the bytes of row %zu are too large to be summed in 16 bits",
                        tensor->name, row);
-    for (size_t k = 0; k < columns; k++)
-        out[k] = scale * bytes[k];
     return WINNOW_OK;
 }
 
 winnow_status wn_gate_read_bytes(const wn_safetensors *in, const char *name, size_t rows, size_t columns,
-                                 float *out, float *scale, winnow_error *error)
+                                 int8_t *bytes, float *scale, float *out, winnow_error *error)
 {
     char scales[64];
     const wn_tensor *tensor = wn_safetensors_find(in, name);
@@ -115,11 +114,15 @@ winnow_status wn_gate_read_bytes(const wn_safetensors *in, const char *name, siz
                        "an int8 gate needs the tensor '%s' of type I8", name);
     scale_name(name, scales, sizeof scales);
     winnow_status status = wn_safetensors_floats(in, scales, rows, scale, error);
-    const int8_t *bytes = tensor->data;
     for (size_t row = 0; row < rows && !status; row++)
-        status =
-            read_row(bytes + row * columns, columns, scale[row], out + row * columns, error, tensor, row);
-    return status;
+        status = check_row(tensor, row, columns, scale[row], error);
+    if (status)
+        return status;
+    memcpy(bytes, tensor->data, rows * columns);
+    for (size_t row = 0; row < rows; row++)
+        for (size_t k = row * columns; k < (row + 1) * columns; k++)
+            out[k] = scale[row] * bytes[k];
+    return WINNOW_OK;
 }
 
 uint16_t *wn_gate_write_halves(wn_writer *writer, const char *name, int rank, const uint64_t *shape,

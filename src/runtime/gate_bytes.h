@@ -8,18 +8,18 @@
 
 #include "gate_file.h"
 
-/* What the file says of its precision -> file->bf16, or file->int8, ->ranges and room for ->params.scale;
- * before the weights are read. */
+/* What the file says of its precision -> file->bf16, or file->int8, ->ranges and room for ->params.scale
+ * and ->params.bytes; before the weights are read. */
 winnow_status wn_gate_read_precision(const wn_safetensors *in, wn_gate_file *file, winnow_error *error);
 
 /* The first row of the weights at this offset, of those that int8 and bf16 gates narrow; -1: they stay
  * float32. */
 int wn_gate_row(const wn_gate_file *file, size_t offset);
 
-/* Tensor `name` of bytes -> out[rows * columns], scaled, and its scales. Refuses what wn_gate_write_bytes
- * would not have written. */
+/* Tensor `name` of bytes[rows * columns], its scales[rows], and the weights that they stand for,
+ * out[rows * columns]. Refuses what wn_gate_write_bytes would not have written. */
 winnow_status wn_gate_read_bytes(const wn_safetensors *in, const char *name, size_t rows, size_t columns,
-                                 float *out, float *scale, winnow_error *error);
+                                 int8_t *bytes, float *scale, float *out, winnow_error *error);
 
 /* Gives a tensor and its scales to the writer. known: the scales, or NULL to choose them. *made (malloc'ed,
  * the caller's after the write) holds both. False where memory ran out. */

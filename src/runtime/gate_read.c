@@ -69,8 +69,9 @@ static int read_parameter(const char *name, int rank, const uint64_t *shape, siz
                                    "tensor '%s' has the wrong shape for this network", name);
     const int row = r->file->int8 ? wn_gate_row(r->file, offset) : -1;
     if (row >= 0)
-        return r->status = wn_gate_read_bytes(r->in, name, (size_t)shape[0], count / (size_t)shape[0], values,
-                                              r->file->params.scale + row, r->error);
+        return r->status = wn_gate_read_bytes(r->in, name, (size_t)shape[0], count / (size_t)shape[0],
+                                              r->file->params.bytes + offset, r->file->params.scale + row,
+                                              values, r->error);
     r->status = wn_safetensors_floats(r->in, name, count, values, r->error);
     if (r->status || !strstr(name, "running_var"))
         return r->status;

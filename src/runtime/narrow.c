@@ -7,6 +7,7 @@
 #include "stage.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Weights that meet in one sum of 16 bits: of 16 that follow each other, the even or the odd pairs. Their
  * positive ones may sum to no more than 32767 / 127 = 258, likewise the negative ones; each of the 8 may have
@@ -38,20 +39,43 @@ void wn_row_bytes(const float *weight, size_t count, float scale, int8_t *bytes)
         bytes[k] = (int8_t)rintf(weight[k] * inverse);
 }
 
+/* Eight bytes at once: the magnitudes of the positive ones or of the negative ones, 0 for the others. */
+static const uint64_t LOWEST_BITS = 0x0101010101010101, HIGHEST_BITS = 0x8080808080808080;
+
+static uint64_t positives(uint64_t bytes)
+{
+    return bytes & ~((bytes >> 7 & LOWEST_BITS) * 0xff);
+}
+
+static uint64_t negatives(uint64_t bytes)
+{
+    const uint64_t sign = bytes >> 7 & LOWEST_BITS;
+    return (~bytes & sign * 0xff) + sign;
+}
+
+/* Not 0 where the even or the odd pairs of 16 magnitudes sum to more than MOST_SUM. */
+static uint32_t overfull(uint64_t first, uint64_t second)
+{
+    const uint64_t even = 0x00ff00ff00ff00ff;
+    const uint64_t pairs = (first & even) + (first >> 8 & even) + (second & even) + (second >> 8 & even);
+    const uint32_t sums = (uint32_t)(pairs + (pairs >> 32)); /* of 16 bits each */
+    return (sums + (0x7fff - MOST_SUM) * 0x10001u) & 0x80008000u;
+}
+
 bool wn_row_fits(const int8_t *bytes, size_t count)
 {
-    for (size_t block = 0; block < count; block += WN_BLOCK) {
-        int positive[PAIRS] = {0}, negative[PAIRS] = {0};
-        for (size_t k = block; k < count && k < block + WN_BLOCK; k++) {
-            if (bytes[k] < -MOST_WEIGHT)
-                return false;
-            *(bytes[k] > 0 ? &positive[k / 2 % PAIRS] : &negative[k / 2 % PAIRS]) += bytes[k];
-        }
-        for (int i = 0; i < PAIRS; i++)
-            if (positive[i] > MOST_SUM || negative[i] < -MOST_SUM)
-                return false;
+    uint64_t wrong = 0;
+    for (size_t k = 0; k < count; k += WN_BLOCK) {
+        uint64_t word[2] = {0};
+        if (count - k >= sizeof word)
+            memcpy(word, bytes + k, sizeof word);
+        else
+            memcpy(word, bytes + k, count - k);
+        const uint64_t first = negatives(word[0]), second = negatives(word[1]);
+        wrong |= (first | second) & HIGHEST_BITS; /* -128 */
+        wrong |= overfull(first, second) | overfull(positives(word[0]), positives(word[1]));
     }
-    return true;
+    return !wrong;
 }
 
 const void *wn_narrow(const wn_kernels *kernels, const wn_packed *packed, const float *in, size_t count,

@@ -217,7 +217,7 @@ uint64_t wn_network_macs(const wn_network *network)
 
 winnow_status wn_params_create(const wn_network *network, wn_params *params, winnow_error *error)
 {
-    params->scale = NULL;
+    *params = (wn_params){0};
     const size_t bytes = network->total * sizeof(float);
     params->data = wn_allocate(bytes);
     if (!params->data)
@@ -230,6 +230,7 @@ void wn_params_free(wn_params *params)
 {
     free(params->data);
     free(params->scale);
+    free(params->bytes);
     *params = (wn_params){0};
 }
 

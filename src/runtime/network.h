@@ -84,8 +84,9 @@ uint64_t wn_network_macs(const wn_network *network);
 
 /* All weights in one block, 64-byte aligned. */
 typedef struct wn_params {
-    float *data;  /* [network.total] */
-    float *scale; /* [network.rows], where the weights were bytes (gate_bytes.h): of each; else NULL */
+    float *data;   /* [network.total] */
+    float *scale;  /* [network.rows], where the weights were bytes (gate_bytes.h): of each; else NULL */
+    int8_t *bytes; /* [network.total], then: those bytes, at the offsets of what they stand for in data */
 } wn_params;
 
 winnow_status wn_params_create(const wn_network *network, wn_params *params,

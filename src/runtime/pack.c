@@ -29,25 +29,40 @@ static float *panel_lane(float *weight, int channel, size_t inner)
     return weight + channel / WN_BLOCK * inner * WN_BLOCK + channel % WN_BLOCK;
 }
 
-/* (cout, cin) -> bytes in panels of [cin / 4][16][4], with the scales that make them the weights; input in
- * bytes as its range says. bias is complete but for the input's offset. scale: of each row, or NULL. */
+/* Row c of the weights at `offset`, whose first row is `first`, as bytes, in `room` where they are not known;
+ * returns their scale. */
+static float narrow_row(const wn_params *params, size_t offset, int first, int c, int cin, int8_t *room,
+                        const int8_t **bytes)
+{
+    const size_t at = offset + (size_t)c * cin;
+    if (params->bytes) {
+        *bytes = params->bytes + at;
+        return params->scale[first + c];
+    }
+    const float scale = wn_row_scale(params->data + at, cin);
+    wn_row_bytes(params->data + at, cin, scale, room);
+    *bytes = room;
+    return scale;
+}
+
+/* (cout, cin) at `offset` -> bytes in panels of [cin / 4][16][4], with the scales that make them the weights;
+ * input in bytes as its range says. bias is complete but for the input's offset. scale: of each row. */
 static wn_packed pack_bytes(wn_packer *p, const wn_plan *plan, int index, int cout, int cin,
-                            const float *weight, const float *known, float *scale, float *bias)
+                            const wn_params *params, size_t offset, int first, float *scale, float *bias)
 {
     const float low = plan->ranges->low[index], high = plan->ranges->high[index];
     const float in_scale = high > low ? 127 / (high - low) : 1, in_offset = rintf(-low * in_scale);
     int8_t *bytes = (int8_t *)wn_take(p, (size_t)wn_blocks(cout) * cin * WN_BLOCK / sizeof(float));
-    int8_t row[MOST_CHANNELS];
+    int8_t room[MOST_CHANNELS];
     for (int c = 0; bytes && c < cout; c++) {
-        const float *from = weight + (size_t)c * cin;
-        const float row_scale = known ? known[c] : wn_row_scale(from, cin);
+        const int8_t *row;
+        const float row_scale = narrow_row(params, offset, first, c, cin, room, &row);
         int8_t *to = bytes + (size_t)(c / WN_BLOCK) * cin * WN_BLOCK + c % WN_BLOCK * 4;
         int sum = 0;
-        wn_row_bytes(from, cin, row_scale, row);
-        for (int k = 0; k < cin; k++) {
-            to[k / 4 * WN_BLOCK * 4 + k % 4] = row[k];
+        for (int k = 0; k < cin; k++)
             sum += row[k];
-        }
+        for (int k = 0; k < cin; k += 4)
+            memcpy(to + k * WN_BLOCK, row + k, 4);
         scale[c] *= row_scale / in_scale;
         bias[c] -= scale[c] * in_offset * (float)sum;
     }
@@ -85,9 +100,8 @@ static wn_packed pack_narrow(wn_packer *p, const wn_plan *plan, const wn_layer *
         fold_shift(&plan->network, layer, params->data, bias);
     if (wn_plan_multiplies_bf16(plan))
         return pack_halves(p, plan, layer->cout, layer->cin, params->data + layer->weight, scale, bias);
-    return pack_bytes(p, plan, (int)(layer - plan->network.layer), layer->cout, layer->cin,
-                      params->data + layer->weight, params->scale ? params->scale + layer->row : NULL, scale,
-                      bias);
+    return pack_bytes(p, plan, (int)(layer - plan->network.layer), layer->cout, layer->cin, params,
+                      layer->weight, layer->row, scale, bias);
 }
 
 /* As the plan's precision has it. */
@@ -169,8 +183,8 @@ static wn_packed pack_embedding(wn_packer *p, const wn_plan *plan, const wn_para
             scale[c] = 1;
         if (!plan->ranges)
             return pack_halves(p, plan, embedding, features, from, scale, bias);
-        return pack_bytes(p, plan, network->count, embedding, features, from,
-                          params->scale ? params->scale + network->rows - embedding : NULL, scale, bias);
+        return pack_bytes(p, plan, network->count, embedding, features, params, network->embedding_weight,
+                          network->rows - embedding, scale, bias);
     }
     float *weight = wn_take(p, (size_t)wn_blocks(embedding) * features * WN_BLOCK);
     for (int c = 0; weight && c < embedding; c++, from += features) {
