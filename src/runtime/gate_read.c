@@ -313,7 +313,10 @@ static winnow_status read_names(const reader *r, const char *what, int count, bo
         winnow_status status = wn_metadata_text(r->in, key, &name, r->error);
         if (!status && classes)
             status = wn_gate_file_add_class(r->file, name, r->error);
-        else if (!status && wn_gate_file_group(r->file, name) != i)
+        const int group = status || classes ? i : wn_gate_file_group(r->file, name);
+        if (group < 0) /* there are few enough of them */
+            status = wn_fail_memory(r->error);
+        else if (group != i)
             status = wn_metadata_refuse(key, name, "a name of its own", r->error);
         if (status)
             return status;
