@@ -123,7 +123,7 @@ int main(int count, char **arguments)
         const wn_kernels kernels = wn_kernels_at(level);
         if (kernels.level != level || (count > 1 && strcmp(arguments[1], wn_cpu_name(level))))
             continue;
-        const double peak = peak_fp32(level);
+        const double peak = peak_macs(level, WN_PRECISION_FP32);
         printf("%-10s peak %50.1f GMAC/s\n", wn_cpu_name(level), peak * 1e-9);
         gemms(&kernels, peak);
         depthwises(&kernels, peak);

@@ -197,7 +197,7 @@ int main(int argc, char **argv)
     for (int p = 0; p < PHASES; p++)
         printf(" %s=%.1f", phase_name[p], median(time[p], steps) * 1e3);
     printf(" losses=%.3f..%.3f\n", first, loss);
-    const double peak = peak_fp32(wn_cpu_level()) * threads;
+    const double peak = peak_macs(wn_cpu_level(), WN_PRECISION_FP32) * threads;
     printf("  peak of %d threads, %s: %.1f GMAC/s\n", threads, wn_cpu_name(wn_cpu_level()), peak * 1e-9);
     print_layers(&network, batch, best, peak);
     wn_model_free(model);

@@ -310,7 +310,7 @@ static void bench_level(const wn_train_kernels *kernels, float *z, float *dy)
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int bf16 = 0; bf16 <= 1; bf16++) {
             const shape s = shapes[i];
-            const double peak = peak_fp32(kernels->level); /* of this moment */
+            const double peak = peak_macs(kernels->level, WN_PRECISION_FP32); /* of this moment */
             printf("%-10s peak %58.1f GMAC/s\n", wn_cpu_name(kernels->level), peak * 1e-9);
             const job j = {.kernels = kernels,
                            .s = s,

@@ -33,7 +33,8 @@ static const options_usage usage = {
     "Times the network of a gate on this machine: one picture on one thread, a batch on all of them, each "
     "part "
     "by itself; "
-    "beside the multiply-adds that one core can do at the most, which is measured too. Also the memory, and "
+    "beside the multiply-adds in the gate's precision that one core can do at the most, which is measured "
+    "too. Also the memory, and "
     "the time from the start of a process to its first verdict.",
     rows,
     1,
@@ -51,7 +52,7 @@ typedef struct row {
 typedef struct report {
     wn_gate_file file;
     wn_plan *plan;
-    double peak; /* multiply-adds a second of one thread */
+    double peak; /* multiply-adds a second of one thread, in the gate's precision */
     double macs; /* of one picture */
     row row[MOST_ROWS];
     int rows;
@@ -92,7 +93,9 @@ static winnow_status measure(report *b, const char *gate, winnow_error *error)
     const int parts = wn_plan_parts(b->plan), threads = given.threads ? given.threads : wn_cpu_count();
     for (int i = 0; i < parts; i++)
         b->macs += (double)wn_plan_part_macs(b->plan, i);
-    b->peak = peak_fp32(wn_cpu_level());
+    b->peak = peak_macs(wn_cpu_level(), b->file.int8                       ? WN_PRECISION_INT8
+                                        : wn_plan_multiplies_bf16(b->plan) ? WN_PRECISION_BF16
+                                                                           : WN_PRECISION_FP32);
     b->cold_start = bench_cold_start(gate, network->input);
     status = measure_row(b, 1, 1, error);
     b->memory = bench_peak_memory(); /* before the batch, which an app does not have */
