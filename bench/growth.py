@@ -16,24 +16,24 @@ import tempfile
 import time
 
 
-def plan(build, threads, batch, runs, width, side):
-    """Median milliseconds, and kilobytes beyond the weights."""
-    line = subprocess.run([f"{build}/bench/bench_plan", *map(str, (threads, batch, runs, "mobilenet_v2", width, side))],
-                          check=True, stdout=subprocess.PIPE, text=True).stdout.split()
-    return float(line[4]), int(next(w for w in line if w.startswith("scratch_kb=")).split("=")[1])
+def plan(build, threads, batch, runs, width, side, precision="fp32"):
+    """Median milliseconds, and megabytes of all threads beyond the weights."""
+    command = (threads, batch, runs, "mobilenet_v2", width, side, precision)
+    line = subprocess.run([f"{build}/bench/bench_plan", *map(str, command)], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    return float(line[4]), threads * 1024e-6 * int(next(w for w in line if w.startswith("scratch_kb=")).split("=")[1])
 
 
 def network(build):
     print("Milliseconds of one picture on one thread, and megabytes of a session beyond the weights:\n")
-    sides, widths = (96, 128, 160, 192, 224), (0.35, 0.5, 0.75, 1, 1.4)
+    sides, rows = (96, 128, 160, 192, 224), ((0.35, "fp32"), (0.5, "fp32"), (0.75, "fp32"), (1, "fp32"), (1.4, "fp32"), (1, "int8"))
     print("| width |" + "".join(f" {side}x{side} |" for side in sides) + "\n|---" + "|---" * len(sides) + "|")
-    for width in widths:
-        cells = [plan(build, 1, 1, 60, width, side) for side in sides]
-        print(f"| {width} |" + "".join(f" {ms:.2f} ms, {kb / 1000:.2f} MB |" for ms, kb in cells))
-    print("\nWidth 1 at 128x128, two threads:\n\n| batch | ms | pictures/s | MB |\n|---|---|---|---|")
+    for width, precision in rows:
+        cells = [plan(build, 1, 1, 60, width, side, precision) for side in sides]
+        print(f"| {width}{', int8' * (precision == 'int8')} |" + "".join(f" {ms:.2f} ms, {mb:.2f} MB |" for ms, mb in cells))
+    print("\nWidth 1 at 128x128, two threads:\n\n| batch | ms | pictures/s | MB | int8: ms | pictures/s | MB |\n|---|---|---|---|---|---|---|")
     for batch in (1, 2, 4, 8, 16, 32, 64):
-        ms, kb = plan(build, min(2, batch), batch, max(4, 120 // batch), 1, 128)
-        print(f"| {batch} | {ms:.1f} | {1000 * batch / ms:.0f} | {kb / 1000:.2f} |")
+        cells = [plan(build, min(2, batch), batch, max(4, 120 // batch), 1, 128, precision) for precision in ("fp32", "int8")]
+        print(f"| {batch} |" + "".join(f" {ms:.1f} | {1000 * batch / ms:.0f} | {mb:.2f} |" for ms, mb in cells))
 
 
 def spread(folder, to, count):

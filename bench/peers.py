@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""winnow beside the runtimes that pip brings today: ONNX Runtime, MNN, ncnn, PyTorch; float32, the same weights.
+"""winnow beside the runtimes that pip brings today: ONNX Runtime, MNN, ncnn, PyTorch; float32, the same weights; and in bf16 beside ncnn's.
 
     python3 -m venv build/peers && build/peers/bin/pip install numpy onnxruntime MNN ncnn pnnx   (pnnx brings PyTorch; 6 GB)
     build/peers/bin/python bench/peers.py BUILD GATE [ROUNDS]
 
 The embedding model is written by `winnow export --raw`, and by each peer's own converter from that. Each runs in a process of its own,
-every round each once, and the medians count. Every peer's result is compared with ONNX Runtime's before it is timed; a
+every round each once, and the medians count; beside their ratio that of the least rounds. Every peer's result is compared with ONNX Runtime's before it is timed; a
 peer that is not installed is left out. Prints a Markdown table."""
 import importlib
 import os
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 
+WINNOW = {"winnow": "fp32", "winnow bf16": "bf16"}
 TASKS = ((1, 1, 200), (32, 2, 15))  # batch, threads, runs
 
 
@@ -142,14 +143,15 @@ def convert(build, gate, folder):
 
 def main(build, gate, rounds=3):
     build, gate = os.path.abspath(build), os.path.abspath(gate)
-    times, versions = {}, {"winnow": ""}
+    times, versions = {}, {name: "" for name in WINNOW}
     with tempfile.TemporaryDirectory() as folder:
         convert(build, gate, folder)
         for _ in range(int(rounds)):
             for batch, threads, runs in TASKS:
-                line = subprocess.run([f"{build}/bench/bench_plan", str(threads), str(batch), str(runs)], check=True, text=True,
-                                      stdout=subprocess.PIPE).stdout.split()
-                times.setdefault(("winnow", batch), []).append(float(line[4]))
+                for name, precision in WINNOW.items():
+                    line = subprocess.run([f"{build}/bench/bench_plan", *map(str, (threads, batch, runs)), "mobilenet_v2", "1", "128", precision],
+                                          check=True, text=True, stdout=subprocess.PIPE).stdout.split()
+                    times.setdefault((name, batch), []).append(float(line[4]))
                 for name in PEERS:
                     done = subprocess.run([sys.executable, os.path.abspath(__file__), "--once", name, os.path.join(folder, f"m{batch}"),
                                            *map(str, (batch, threads, runs))], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -159,13 +161,14 @@ def main(build, gate, rounds=3):
                     ms, version = done.stdout.split()[-2:]
                     times.setdefault((name, batch), []).append(float(ms))
                     versions[name] = " " + version
-    print("| | " + " | ".join(f"batch {b}, {t} thread{'s' * (t > 1)}: ms | winnow's time / its" for b, t, _ in TASKS) + " |")
-    print("|---" * (1 + 2 * len(TASKS)) + "|")
+    print("| | " + " | ".join(f"batch {b}, {t} thread{'s' * (t > 1)}: ms | winnow's time / its | least by least" for b, t, _ in TASKS) + " |")
+    print("|---" * (1 + 3 * len(TASKS)) + "|")
     for name in versions:
         cells = []
         for batch, _, _ in TASKS:
-            ms = statistics.median(times.get((name, batch), [float("nan")]))
-            cells += [f"{ms:.2f}", f"{statistics.median(times['winnow', batch]) / ms:.2f}"]
+            its, ours = times.get((name, batch), [float("nan")]), times["winnow bf16" if "bf16" in name else "winnow", batch]
+            ms = statistics.median(its)
+            cells += [f"{ms:.2f}", f"{statistics.median(ours) / ms:.2f}", f"{min(ours) / min(its):.2f}"]
         print(f"| {name}{versions[name]} | " + " | ".join(cells) + " |")
 
 
