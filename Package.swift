@@ -1,7 +1,7 @@
 // swift-tools-version:5.7
 // SPDX-License-Identifier: Apache-2.0
 // The Swift package `Winnow`; it stands at the root because a package's targets may not lie outside of its folder, and the C target is
-// src/runtime itself. A package has one set of flags for all files of a target: of the kernels only the baseline, which on ARM is NEON.
+// src/runtime itself. A package has one set of flags for all files of a target: of Intel's kernels only the baseline; ARM's need no flags.
 import PackageDescription
 
 let package = Package(
@@ -14,7 +14,7 @@ let package = Package(
             path: "src/runtime",
             exclude: [
                 "meson.build", "kernels/meson.build", "kernels/avx2.c", "kernels/avx512.c", "kernels/avx512vnni.c",
-                "kernels/avx512bf16.c", "kernels/dotprod.c", "kernels/neonbf16.c",
+                "kernels/avx512bf16.c",
             ],
             publicHeadersPath: "module",
             cSettings: [

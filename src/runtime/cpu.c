@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Detection asks the compiler's run-time library, which reads cpuid and, through xgetbv, whether the
- * operating system saves the wide registers. */
+ * operating system saves the wide registers; on ARM the operating system, Linux or Apple's. */
 #include "cpu.h"
 
 #include <stdatomic.h>
@@ -10,12 +10,23 @@
 
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 static const char *const names[] = {"baseline",   "avx2",    "avx512",  "avx512vnni",
                                     "avx512bf16", "dotprod", "neonbf16"};
 
 static atomic_int limit = WN_CPU_HIGHEST;
+
+#if defined(__aarch64__) && defined(__APPLE__)
+static bool has(const char *feature)
+{
+    int value = 0;
+    size_t size = sizeof value;
+    return !sysctlbyname(feature, &value, &size, NULL, 0) && value;
+}
+#endif
 
 wn_cpu wn_cpu_detected(void)
 {
@@ -34,8 +45,12 @@ wn_cpu wn_cpu_detected(void)
     if (!(getauxval(AT_HWCAP) & asimddp))
         return WN_CPU_BASELINE;
     return getauxval(AT_HWCAP2) & bf16 ? WN_CPU_NEON_BF16 : WN_CPU_NEON_DOTPROD;
+#elif defined(__aarch64__) && defined(__APPLE__)
+    if (!has("hw.optional.arm.FEAT_DotProd"))
+        return WN_CPU_BASELINE;
+    return has("hw.optional.arm.FEAT_BF16") ? WN_CPU_NEON_BF16 : WN_CPU_NEON_DOTPROD;
 #elif defined(__ARM_FEATURE_DOTPROD)
-    return WN_CPU_NEON_DOTPROD; /* the compiler may already assume it: Apple's processors */
+    return WN_CPU_NEON_DOTPROD; /* the compiler may already assume it */
 #else
     return WN_CPU_BASELINE;
 #endif

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The sizes of NEON's tiles, and its dot products of bytes: for dotprod.c and neonbf16.c. */
+ * The sizes of NEON's tiles, and its dot products of bytes: for dotprod.c and neonbf16.c, which ask for the
+ * instructions themselves, so that builds with one set of flags for all files (Package.swift) have them too.
+ * On other processors both are empty. */
+#include "kernels.h"
+
+#ifdef NEON_TARGETS
 #include <arm_neon.h>
 
 #define WIDTH            4
@@ -12,3 +17,4 @@
 /* Activations of 7 bits are signed bytes too. */
 #define DOT(sum, x, w) ((ivec)vdotq_s32((int32x4_t)(sum), (int8x16_t)(x), (int8x16_t)(w)))
 #include "neon.h"
+#endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels.h"
 
-/* WN_BASELINE_ALONE: for builds that compile every file with the same flags (Package.swift). */
+/* WN_BASELINE_ALONE: for builds that compile every file with the same flags (Package.swift), which x86's
+ * need. */
 
 wn_kernels wn_kernels_at(wn_cpu level)
 {
@@ -16,7 +17,7 @@ wn_kernels wn_kernels_at(wn_cpu level)
         wn_kernels_avx512vnni(&kernels);
     if (level >= WN_CPU_AVX512BF16)
         wn_kernels_avx512bf16(&kernels);
-#elif !defined(WN_BASELINE_ALONE) && defined(__aarch64__)
+#elif defined(NEON_TARGETS)
     if (level >= WN_CPU_NEON_DOTPROD)
         wn_kernels_dotprod(&kernels);
     if (level >= WN_CPU_NEON_BF16)

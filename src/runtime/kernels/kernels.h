@@ -79,6 +79,14 @@ typedef struct wn_kernels {
 /* The best kernels at or below `level` of those in this build. */
 wn_kernels wn_kernels_at(wn_cpu level);
 
+/* Whether the compiler takes NEON's later instructions in functions that ask for them: Clang 16 (Apple's 15)
+ * is the first of its kind. */
+#if defined(__aarch64__) &&                                                                                  \
+    (!defined(__clang__) ||                                                                                  \
+     (defined(__apple_build_version__) ? __clang_major__ >= 15 : __clang_major__ >= 16))
+#define NEON_TARGETS
+#endif
+
 /* One a translation unit: overwrites what it does better. */
 void wn_kernels_baseline(wn_kernels *kernels);
 void wn_kernels_avx2(wn_kernels *kernels);
