@@ -13,7 +13,8 @@ relaxed=--experimental-wasm-relaxed-simd # of Node before 21; newer ones need no
 node $relaxed -e 0 2>/dev/null || relaxed=
 if [ "${1:-}" = kernels ]; then
     tools/wasm_program.sh "${2:-relaxed}" "$work/kernels.wasm" bench/bench_kernels.c cli/peak.c cli/peak_chains.c \
-        -DWIDTH=4 -DNAME=peak_baseline
+        src/runtime/preprocess.c src/runtime/resample.c src/runtime/resample_rows.c src/runtime/pixel.c \
+        src/runtime/bilinear.c src/runtime/error.c src/runtime/utf8.c -DWIDTH=4 -DNAME=peak_baseline
     exec node --no-warnings $relaxed tests/wasm/run.mjs "$work/kernels.wasm"
 fi
 
