@@ -71,7 +71,7 @@ static winnow_status score_photos(const wn_gate_file *gate, const wn_samples *ph
         return wn_fail_memory(error);
     *count = 0;
     for (int i = 0; i < photos->count; i++)
-        if (!wn_samples_knows(&gate->memory, photos, i))
+        if (wn_samples_find(&gate->memory, photos, i) < 0)
             score[(*count)++] = wn_learn_score(&gate->scorer, photos, i, scratch);
     free(scratch);
     if (*count < photos->count)

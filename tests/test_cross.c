@@ -153,12 +153,43 @@ static void few_sources_come_near_the_promise_on_a_new_one(void **state)
         fail_msg("left out %g, pooled %g", share, broken);
 }
 
+/* A source of abnormals that holds all but one of them is left out in parts: a gate needs some to be fitted
+ * to. */
+static void a_source_of_nearly_all_abnormals_is_left_out_in_parts(void **state)
+{
+    (void)state;
+    const world w = {3, 20, 0.7, true, "logistic:bottleneck", {0.05, 0}};
+    const int dim[WN_FEATURES] = {DIM};
+    wn_samples samples;
+    wn_scorer_spec spec;
+    wn_folds folds;
+    wn_scorer scorer;
+    winnow_error error;
+    wn_samples_init(&samples, dim);
+    for (int g = 0; g < w.sources; g++)
+        add_source(&w, 0, g, w.photos, &samples);
+    add_source(&w, 1, 3, 30, &samples);
+    add_source(&w, 1, 4, 1, &samples);
+    float *score = calloc((size_t)samples.count, sizeof *score);
+    assert_int_equal(wn_spec_parse(w.spec, &spec, NULL), WINNOW_OK);
+    assert_int_equal(wn_folds_create(&samples, &folds, NULL), WINNOW_OK);
+    assert_true(folds.by_group);
+    assert_int_equal(folds.abnormals, WN_MOST_FOLDS);
+    if (wn_cross_fit(&spec, &samples, &folds, NULL, true, &scorer, score, &error))
+        fail_msg("%s", error.message);
+    wn_scorer_free(&scorer);
+    wn_folds_free(&folds);
+    wn_samples_free(&samples);
+    free(score);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_source_keeps_the_promise),
         cmocka_unit_test(many_sources_keep_the_promise_on_a_new_one),
         cmocka_unit_test(few_sources_come_near_the_promise_on_a_new_one),
+        cmocka_unit_test(a_source_of_nearly_all_abnormals_is_left_out_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,6 +62,11 @@ def learning():
     answer = json.loads(done("learn", "new.safetensors", "--abnormal", "taught", "-o", "again.safetensors", "--json"))
     check(answer["replaced"] == 20 and answer["abnormals"] == json.loads(done("learn", "new.safetensors", "--normal", "p/test/normal", "-o",
                                                                               "more.safetensors", "--json"))["abnormals"], answer)
+    # And all abnormals that the gate knows, as a lesson of their own: before, each was judged by a gate without it, as in any other lesson.
+    known = json.loads(done("learn", "gate.safetensors", "--abnormal", "taught", "-o", "again.safetensors", "--json"))["before"]["accepted"]
+    answer = json.loads(done("learn", "gate.safetensors", "--abnormal", "p/train/other", "-o", "again.safetensors", "--json"))
+    check(answer["replaced"] == answer["new_abnormals"] == answer["abnormals"] > 20, answer)
+    check(answer["before"]["accepted"] is None and answer["before"]["new_accepted"] == known and answer["after"]["new_accepted"] is not None, answer, known)
     answer = json.loads(done("learn", "new.safetensors", "--normal", "taught", "-o", "changed.safetensors", "--json"))
     check(answer["replaced"] == 20 and answer["new_normals"] == 20, answer)
     check(p_value("changed.safetensors", "taught") > p_value("new.safetensors", "taught"), "the correction was not learned")

@@ -45,7 +45,10 @@ static int fold_kind(const wn_samples *samples, bool normal, int least_groups, w
             groups += size[samples->group[i]]++ == 0;
             count++;
         }
-    bool by_group = groups >= least_groups;
+    int largest = 0;
+    for (int g = 0; g < WN_MAX_GROUPS; g++)
+        largest = size[g] > largest ? size[g] : largest;
+    const bool by_group = groups >= least_groups && count - largest >= WN_LEAST_ABNORMALS;
     int total = by_group ? fold_groups(size, groups, fold_of) : count < WN_MOST_FOLDS ? count : WN_MOST_FOLDS;
     for (int i = 0; i < samples->count; i++)
         if (is_normal(samples, i) == normal)

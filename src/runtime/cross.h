@@ -3,7 +3,8 @@
  *
  * Normals are left out a source at a time where there are three sources or more (a random split promises 5%
  * and rejects 13-44% on a camera it never saw), else in blocks of neighbours, so that the frames of a burst
- * stay together. Abnormals likewise, in turns of their own. */
+ * stay together. Abnormals likewise, in turns of their own: by source where there are two of them and the
+ * others suffice to fit to. */
 #ifndef WN_CROSS_H
 #define WN_CROSS_H
 

@@ -80,12 +80,15 @@ static winnow_status choose_spec(const wn_gate_file *gate, int first_new, wn_sco
 
 /* ---- an account of it ---- */
 
-/* Rejected and accepted among rows [first, end), by score and threshold. */
-static void tally(const wn_samples *samples, const float *score, float threshold, int first, int end,
-                  double *rejected, double *accepted)
+/* Rejected and accepted among rows [first, end), by score and threshold; without those that `leave` (or NULL)
+ * marks. */
+static void tally(const wn_samples *samples, const float *score, const unsigned char *leave, float threshold,
+                  int first, int end, double *rejected, double *accepted)
 {
     int count[2] = {0, 0}, passed[2] = {0, 0};
     for (int i = first; i < end; i++) {
+        if (leave && leave[i])
+            continue;
         const int normal = samples->label[i] != WN_ABNORMAL;
         count[normal]++;
         passed[normal] += score[i] >= threshold;
@@ -102,7 +105,26 @@ float wn_learn_score(const wn_scorer *scorer, const wn_samples *samples, int i, 
     return wn_scorer_score(scorer, feature, scratch);
 }
 
-/* The gate as it was: known photos by gates without their source, new ones by the gate itself. */
+/* score[known->count ...]: new rows by the gate itself, but those that it knows already by the gate without
+ * their source, as score[0 ... known->count - 1] has them; told_again[known->count] marks these. */
+static winnow_status score_new(const wn_gate_file *gate, const wn_samples *known, float *score,
+                               unsigned char *told_again, winnow_error *error)
+{
+    float *scratch = malloc(((size_t)wn_scorer_scratch(&gate->scorer) + 1) * sizeof *scratch);
+    if (!scratch)
+        return wn_fail_memory(error);
+    for (int i = known->count; i < gate->memory.count; i++) {
+        const int twin = wn_samples_find(known, &gate->memory, i);
+        if (twin >= 0)
+            told_again[twin] = 1;
+        score[i] = twin >= 0 ? score[twin] : wn_learn_score(&gate->scorer, &gate->memory, i, scratch);
+    }
+    free(scratch);
+    return WINNOW_OK;
+}
+
+/* The gate as it was, with all that it knew: known photos by gates without their source, new ones by the gate
+ * itself. score: [memory.count], scratch. */
 static winnow_status judge_before(const wn_gate_file *gate, int first_new, float *score,
                                   winnow_lesson_shares *shares, winnow_error *error)
 {
@@ -118,19 +140,19 @@ static winnow_status judge_before(const wn_gate_file *gate, int first_new, float
         return status;
     status = wn_cross_fit(&gate->spec, &known, &folds, &gate->classes, true, &scorer, score, error);
     wn_folds_free(&folds);
-    float *scratch = malloc(((size_t)wn_scorer_scratch(&gate->scorer) + 1) * sizeof *scratch);
-    if (!status && !scratch)
+    wn_scorer_free(&scorer);
+    unsigned char *told_again = calloc((size_t)first_new + 1, 1);
+    if (!status && !told_again)
         status = wn_fail_memory(error);
-    for (int i = first_new; i < gate->memory.count && !status; i++)
-        score[i] = wn_learn_score(&gate->scorer, &gate->memory, i, scratch);
-    const float threshold = gate->calibration.threshold;
+    if (!status)
+        status = score_new(gate, &known, score, told_again, error);
     if (!status) {
-        tally(&known, score, threshold, 0, first_new, &shares->rejected, &shares->accepted);
-        tally(&gate->memory, score, threshold, first_new, gate->memory.count, &shares->new_rejected,
+        const float threshold = gate->calibration.threshold;
+        tally(&known, score, told_again, threshold, 0, first_new, &shares->rejected, &shares->accepted);
+        tally(&gate->memory, score, NULL, threshold, first_new, gate->memory.count, &shares->new_rejected,
               &shares->new_accepted);
     }
-    free(scratch);
-    wn_scorer_free(&scorer);
+    free(told_again);
     return status;
 }
 
@@ -181,8 +203,8 @@ static winnow_status judge_new(const wn_gate_file *gate, wn_learned *learned, in
     free(list);
     shares->new_rejected = shares->new_accepted = NAN;
     if (!status)
-        tally(&gate->memory, score, learned->calibration.threshold, first_new, count, &shares->new_rejected,
-              &shares->new_accepted);
+        tally(&gate->memory, score, NULL, learned->calibration.threshold, first_new, count,
+              &shares->new_rejected, &shares->new_accepted);
     return status && status != WINNOW_ERROR_DATA ? wn_fail(error, status, -1, "%s", failure.message)
                                                  : WINNOW_OK;
 }
@@ -207,18 +229,16 @@ static winnow_status refit(const wn_gate_file *gate, bool abnormals, wn_learned 
     return status;
 }
 
-/* What the gate was before, what it is now, and what changed between them. */
+/* What the gate is now, beside what it was before. */
 static winnow_status give_account(const wn_gate_file *gate, int first_new, wn_learned *learned, float *score,
                                   winnow_error *error)
 {
     winnow_lesson *lesson = &learned->lesson;
     const wn_samples *memory = &gate->memory;
-    winnow_status status = judge_before(gate, first_new, score, &lesson->before, error);
-    if (!status)
-        status = refit(gate, true, learned, score, error);
+    winnow_status status = refit(gate, true, learned, score, error);
     if (status)
         return status;
-    tally(memory, score, learned->calibration.threshold, 0, first_new, &lesson->after.rejected,
+    tally(memory, score, NULL, learned->calibration.threshold, 0, first_new, &lesson->after.rejected,
           &lesson->after.accepted);
     lesson->normals = wn_samples_normals(memory);
     lesson->abnormals = memory->count - lesson->normals;
@@ -243,6 +263,13 @@ winnow_status wn_learn(wn_gate_file *gate, int first_new, bool account, wn_learn
 {
     *learned = (wn_learned){0};
     winnow_status status = wn_learn_check(gate, error);
+    if (status)
+        return status;
+    float *score = calloc((size_t)gate->memory.count + 1, sizeof *score);
+    if (!score)
+        return wn_fail_memory(error);
+    if (account)
+        status = judge_before(gate, first_new, score, &learned->lesson.before, error);
     if (!status)
         status = wn_samples_drop_known(&gate->memory, &first_new, &learned->lesson.replaced, error);
     if (!status)
@@ -251,13 +278,9 @@ winnow_status wn_learn(wn_gate_file *gate, int first_new, bool account, wn_learn
         status = check_normals(gate, error);
     if (!status)
         status = choose_spec(gate, first_new, &learned->spec, error);
-    if (status)
-        return status;
-    float *score = calloc((size_t)gate->memory.count + 1, sizeof *score);
-    if (!score)
-        return wn_fail_memory(error);
-    status = account ? give_account(gate, first_new, learned, score, error)
-                     : refit(gate, false, learned, score, error);
+    if (!status)
+        status = account ? give_account(gate, first_new, learned, score, error)
+                         : refit(gate, false, learned, score, error);
     free(score);
     return status;
 }

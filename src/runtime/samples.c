@@ -198,12 +198,12 @@ static bool same_features(const wn_samples *a, int i, const wn_samples *b, int j
     return true;
 }
 
-bool wn_samples_knows(const wn_samples *samples, const wn_samples *other, int row)
+int wn_samples_find(const wn_samples *samples, const wn_samples *other, int row)
 {
-    bool known = false;
-    for (int i = 0; i < samples->count && !known; i++)
-        known = same_features(samples, i, other, row);
-    return known;
+    for (int i = 0; i < samples->count; i++)
+        if (same_features(samples, i, other, row))
+            return i;
+    return -1;
 }
 
 winnow_status wn_samples_drop_known(wn_samples *samples, int *boundary, int *dropped, winnow_error *error)

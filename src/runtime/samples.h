@@ -53,8 +53,9 @@ int wn_samples_normals(const wn_samples *samples);
  * and the same one every time. Order is kept; *boundary (NULL is allowed), a row, moves with its rows. */
 winnow_status wn_samples_thin(wn_samples *samples, int most, int *boundary, winnow_error *error);
 
-/* Whether row `row` of other, which keeps the same features, is in samples to the bit. */
-bool wn_samples_knows(const wn_samples *samples, const wn_samples *other, int row);
+/* The row of samples that has the features of row `row` of other, which keeps the same ones, to the bit; -1:
+ * there is none. */
+int wn_samples_find(const wn_samples *samples, const wn_samples *other, int row);
 
 /* *copy is empty before, and freed by the caller. */
 winnow_status wn_samples_copy(const wn_samples *samples, wn_samples *copy, winnow_error *error);

@@ -27,6 +27,7 @@ typedef enum wn_scorer_kind {
     WN_SCORER_KINDS
 } wn_scorer_kind;
 
+enum { WN_LEAST_ABNORMALS = 2 }; /* that a scorer which compares with abnormals is fitted to */
 enum { WN_MAX_PARTS = 4, WN_PROTOTYPE_COUNT = 16, WN_CORESET = 512, WN_NEIGHBOURS = 5, WN_SPEC_TEXT = 256 };
 
 /* Of the look-alikes that a gate was taught: it is nearness to few of them that counts (a handful may be all

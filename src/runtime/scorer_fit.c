@@ -377,7 +377,7 @@ winnow_status wn_scorer_fit(const wn_scorer_spec *spec, const wn_samples *sample
     int abnormals = 0;
     for (int i = 0; i < count; i++)
         abnormals += samples->label[rows[i]] == WN_ABNORMAL;
-    if (wn_spec_needs_abnormals(spec) && abnormals < 2)
+    if (wn_spec_needs_abnormals(spec) && abnormals < WN_LEAST_ABNORMALS)
         return wn_fail(error, WINNOW_ERROR_DATA, -1,
                        "this scorer compares with abnormal photos, and there are %d: add some, or choose knn",
                        abnormals);
