@@ -22,7 +22,7 @@ static void find(audit *a, audit_kind kind, size_t photo, size_t other, double v
 
 static void find(audit *a, audit_kind kind, size_t photo, size_t other, double value, const char *format, ...)
 {
-    char note[512];
+    char note[3 * 4096 + 256]; /* of three paths */
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(note, sizeof note, format, arguments);
@@ -79,35 +79,52 @@ static void find_by_looks(audit *a)
     }
 }
 
-/* Photos that are nearer to another folder than to their own; and those that are near to nothing: more than 4
- * standard deviations below the mean nearness of their folder. */
-static void find_by_features(audit *a, const float *own, const float *other)
+/* What the features say of each photo. */
+typedef struct opinion {
+    float *own, *doubt; /* as in src/train/audit.h */
+    size_t *nearest;
+} opinion;
+
+static bool is_of(const audit *a, size_t i, size_t folder)
+{
+    return a->in->label[i] == (int)folder && a->result->photo[i].readable;
+}
+
+static void find_mislabelled(audit *a, size_t i, const opinion *o)
+{
+    const size_t nearest = o->nearest[i];
+    find(a, AUDIT_MISLABELLED, i, nearest, (double)o->doubt[i],
+         "more like the photos of %s than of %s (%.0f%%); the nearest there: %s",
+         a->result->folder[a->in->label[nearest]], a->result->folder[a->in->label[i]],
+         100 * (double)o->doubt[i], a->in->path[nearest]);
+}
+
+/* Photos that a gate made of the others takes for another folder's; and those that are near to nothing: more
+ * than 4 standard deviations below the mean nearness of their folder. */
+static void find_by_features(audit *a, const opinion *o)
 {
     const double far_off = 4;
     for (size_t folder = 0; folder < a->result->folders; folder++) {
         double sum = 0, squares = 0;
         size_t count = 0;
         for (size_t i = 0; i < a->in->count; i++)
-            if (a->in->label[i] == (int)folder && a->result->photo[i].readable) {
-                sum += (double)own[i];
-                squares += (double)own[i] * (double)own[i];
+            if (is_of(a, i, folder)) {
+                sum += (double)o->own[i];
+                squares += (double)o->own[i] * (double)o->own[i];
                 count++;
             }
         const double mean = count ? sum / (double)count : 0;
         const double deviation = count ? sqrt(fmax(squares / (double)count - mean * mean, 1e-12)) : 1;
-        for (size_t i = 0; i < a->in->count && count >= 10; i++) {
-            if (a->in->label[i] != (int)folder || !a->result->photo[i].readable)
+        for (size_t i = 0; i < a->in->count && count >= WN_AUDIT_FEW; i++) {
+            if (!is_of(a, i, folder))
                 continue;
-            const double off = (mean - (double)own[i]) / deviation;
-            if (other[i] > own[i])
-                find(a, AUDIT_MISLABELLED, i, i, (double)(other[i] - own[i]),
-                     "nearer to another folder's photos (cosine %.3f) than to its own (%.3f)",
-                     (double)other[i], (double)own[i]);
+            const double off = (mean - (double)o->own[i]) / deviation;
+            if (o->nearest[i] != i && o->doubt[i] > WN_AUDIT_DOUBT)
+                find_mislabelled(a, i, o);
             else if (off > far_off)
                 find(a, AUDIT_ODD, i, i, off,
-                     "like no other photo here (cosine %.3f with the nearest, %.3f is "
-                     "usual)",
-                     (double)own[i], mean);
+                     "like no other photo here (cosine %.3f with the nearest, %.3f is usual)",
+                     (double)o->own[i], mean);
         }
     }
 }
@@ -127,21 +144,32 @@ static void look_at(void *context, int index, int worker)
     codec_picture_free(&picture);
 }
 
+static winnow_status ask(audit *a, opinion *o, winnow_error *error)
+{
+    const audit_photos *in = a->in;
+    const size_t count = in->count;
+    o->own = malloc((count + 1) * sizeof *o->own);
+    o->doubt = malloc((count + 1) * sizeof *o->doubt);
+    o->nearest = malloc((count + 1) * sizeof *o->nearest);
+    if (!o->own || !o->doubt || !o->nearest)
+        return wn_fail_memory(error);
+    wn_audit_nearness(in->feature, in->label, a->result->photo, count, in->dim, a->pool, o->own, o->nearest);
+    return wn_audit_doubt(in->feature, in->label, (int)a->result->folders, a->result->photo, count, in->dim,
+                          a->pool, o->doubt, error);
+}
+
 static winnow_status compare(audit *a, winnow_error *error)
 {
-    float *own = malloc((a->in->count + 1) * sizeof *own),
-          *other = malloc((a->in->count + 1) * sizeof *other);
-    winnow_status status = own && other ? WINNOW_OK : wn_fail_memory(error);
-    if (!status) {
-        wn_audit_pairs(a->result->photo, a->in->count, a->in->feature, a->in->dim, find_pair, a);
-        if (a->in->feature) {
-            wn_audit_nearness(a->in->feature, a->in->label, a->result->photo, a->in->count, a->in->dim,
-                              a->pool, own, other);
-            find_by_features(a, own, other);
-        }
-    }
-    free(own);
-    free(other);
+    wn_audit_pairs(a->result->photo, a->in->count, a->in->feature, a->in->dim, find_pair, a);
+    if (!a->in->feature)
+        return WINNOW_OK;
+    opinion o = {0};
+    winnow_status status = ask(a, &o, error);
+    if (!status)
+        find_by_features(a, &o);
+    free(o.own);
+    free(o.doubt);
+    free(o.nearest);
     return status;
 }
 

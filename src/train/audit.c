@@ -108,6 +108,11 @@ void wn_audit_pairs(const wn_audit_photo *photo, size_t count, const float *feat
         }
 }
 
+bool wn_audit_same(const wn_audit_photo *a, const wn_audit_photo *b)
+{
+    return a->pixels == b->pixels || same_look(a, b);
+}
+
 /* ---- nearness ---- */
 
 typedef struct nearness {
@@ -116,7 +121,8 @@ typedef struct nearness {
     const wn_audit_photo *photo;
     size_t count;
     int dim;
-    float *own, *other;
+    float *own;
+    size_t *nearest;
 } nearness;
 
 /* best[NEAREST], descending. */
@@ -143,22 +149,27 @@ static void compare_one(void *context, int index, int worker)
     (void)worker;
     const nearness *n = context;
     const size_t i = (size_t)index, dim = (size_t)n->dim;
-    float best[2][NEAREST];
-    int found[2] = {0, 0};
+    float best[NEAREST], best_other = -2;
+    int found = 0;
+    n->nearest[i] = i;
     for (size_t j = 0; j < n->count && n->photo[i].readable; j++) {
         const wn_audit_photo *a = &n->photo[i], *b = &n->photo[j];
-        if (j == i || !b->readable || a->pixels == b->pixels || same_look(a, b))
+        if (j == i || !b->readable || wn_audit_same(a, b))
             continue;
-        const int other = n->label[i] != n->label[j];
-        keep(best[other], &found[other], wn_dot(n->feature + i * dim, n->feature + j * dim, n->dim));
+        const float cosine = wn_dot(n->feature + i * dim, n->feature + j * dim, n->dim);
+        if (n->label[i] == n->label[j]) {
+            keep(best, &found, cosine);
+        } else if (cosine > best_other) {
+            best_other = cosine;
+            n->nearest[i] = j;
+        }
     }
-    n->own[i] = mean_of(best[0], found[0]);
-    n->other[i] = mean_of(best[1], found[1]);
+    n->own[i] = mean_of(best, found);
 }
 
 void wn_audit_nearness(const float *feature, const int *label, const wn_audit_photo *photo, size_t count,
-                       int dim, wn_pool *pool, float *own, float *other)
+                       int dim, wn_pool *pool, float *own, size_t *nearest)
 {
-    nearness n = {feature, label, photo, count, dim, own, other};
+    nearness n = {feature, label, photo, count, dim, own, nearest};
     wn_pool_run(pool, (int)count, compare_one, &n);
 }

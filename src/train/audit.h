@@ -20,10 +20,12 @@ typedef struct wn_audit_photo {
 } wn_audit_photo;
 
 /* Bounds of what is worth a line. */
+#define WN_AUDIT_DOUBT   0.5f /* probability of another label */
 #define WN_AUDIT_DARK    0.12f
 #define WN_AUDIT_BLURRED 12.0f
 enum {
     WN_AUDIT_TARGET = 256, /* for codec_decode */
+    WN_AUDIT_FEW = 10,     /* photos of a label: of fewer, nothing is said by their features */
     WN_AUDIT_TINY = 96,    /* pixels of the shorter side */
     WN_AUDIT_LOOK = 4,     /* bits between two pictures that look the same */
     WN_AUDIT_LOOK_FAR = 14 /* the same, where their features agree */
@@ -42,10 +44,20 @@ typedef void (*wn_audit_pair)(void *context, size_t i, size_t j, bool copy);
 void wn_audit_pairs(const wn_audit_photo *photo, size_t count, const float *feature, int dim,
                     wn_audit_pair pair, void *context);
 
+/* Whether two photos look the same, by pixels or hash. */
+bool wn_audit_same(const wn_audit_photo *a, const wn_audit_photo *b);
+
 /* Leave-one-out nearness: own[i] is the mean cosine of row i with its 5 nearest rows of the same label that
- * are not the same picture, other[i] with its 5 nearest of another label (-1 where there are none). Rows of
- * readable[i] false are passed over. */
+ * are not the same picture (-1 where there are none); nearest[i] is the nearest row of another label, or i
+ * where there is none. Rows that cannot be read are passed over. */
 void wn_audit_nearness(const float *feature, const int *label, const wn_audit_photo *photo, size_t count,
-                       int dim, wn_pool *pool, float *own, float *other);
+                       int dim, wn_pool *pool, float *own, size_t *nearest);
+
+/* doubt[i]: the probability that row i belongs to another label (0 to labels-1), by a logistic regression of
+ * its label against the rest, each half the weight, that was fitted without a fifth of the photos: its own,
+ * their neighbours in the list (a burst) and whatever looks the same. 0 for rows that cannot be read. Cross-
+ * fitted probabilities as a sign of wrong labels: Northcutt et al., arXiv 1911.00068. */
+winnow_status wn_audit_doubt(const float *feature, const int *label, int labels, const wn_audit_photo *photo,
+                             size_t count, int dim, wn_pool *pool, float *doubt, winnow_error *error);
 
 #endif
