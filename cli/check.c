@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * `winnow check`: judges photos. */
+#include "../src/train/metrics.h"
 #include "../src/train/scan.h"
 #include "commands.h"
 #include "explain.h"
@@ -60,6 +61,10 @@ typedef struct todo {
     char *path[CHUNK];
     judged judged[CHUNK];
     size_t count;
+    bool in_folder; /* what is added now is a folder's */
+    bool of_folder[CHUNK];
+    float *p; /* [p_count] p-values of what folders held */
+    size_t p_count;
     bool rejected, failed;
 } todo;
 
@@ -139,6 +144,30 @@ static void hand_on(todo *t, const char *path, const winnow_result *result)
         output_error("%s: the command of --then ended with status %d", path, status);
 }
 
+/* Without memory for it nothing is said. */
+static void remember(todo *t, float p)
+{
+    if ((t->p_count & (t->p_count - 1)) == 0) { /* room for the next power of two */
+        float *more = realloc(t->p, (t->p_count ? 2 * t->p_count : 1) * sizeof *more);
+        if (!more)
+            return;
+        t->p = more;
+    }
+    t->p[t->p_count++] = p;
+}
+
+/* Where half the photos of folders or more are too many at low p-values to be an accident. Fewer are what a
+ * gate is for. */
+static void note_drift(todo *t)
+{
+    const double most = 0.5;
+    double significance;
+    if (t->p_count >= DRIFT_LEAST && wn_ks_lean_low(t->p, t->p_count, &significance) >= most &&
+        significance < DRIFT_SIGNIFICANT)
+        output_note("many of these photos look unlike the calibration photos: a new camera, or not what the "
+                    "gate is for; `winnow calibrate` sets the threshold for a new camera");
+}
+
 static void judge_all(todo *t)
 {
     judge_photos(t->judge, (const char *const *)t->path, t->count, t->judged, NULL);
@@ -151,6 +180,8 @@ static void judge_all(todo *t)
             hand_on(t, t->path[i], &j->result);
         t->failed |= j->failed;
         t->rejected |= !j->failed && j->result.verdict != WINNOW_NORMAL;
+        if (t->of_folder[i] && !j->failed)
+            remember(t, j->result.p_value);
         free(t->path[i]);
     }
     fflush(stdout);
@@ -162,6 +193,7 @@ static bool add(todo *t, const char *path)
     t->path[t->count] = strdup(path);
     if (!t->path[t->count])
         return false;
+    t->of_folder[t->count] = t->in_folder;
     if (++t->count == CHUNK)
         judge_all(t);
     return true;
@@ -178,9 +210,11 @@ static winnow_status add_folder(todo *t, const char *folder, winnow_error *error
     const wn_report report = {report_line, NULL};
     wn_scan scan;
     winnow_status status = wn_scan_folders(&folder, 1, &report, NULL, &scan, error);
+    t->in_folder = true;
     for (size_t i = 0; i < scan.count && !status; i++)
         if (!add(t, scan.file[i].path))
             status = WINNOW_ERROR_MEMORY;
+    t->in_folder = false;
     wn_scan_free(&scan);
     return status;
 }
@@ -232,8 +266,10 @@ int command_check(int argc, char **argv)
         t->gate = gate;
     for (char **operand = operands + 1; *operand && !status; operand++)
         status = add_operand(t, *operand, &error);
-    if (!status)
+    if (!status) {
         judge_all(t);
+        note_drift(t);
+    }
     exit_status = status        ? output_failure(&error)
                   : t->failed   ? STATUS_USAGE
                   : t->rejected ? STATUS_REJECTED
@@ -241,6 +277,7 @@ int command_check(int argc, char **argv)
     if (t) {
         judge_free(t->judge);
         winnow_session_free(t->explainer);
+        free(t->p);
     }
     free(t);
     ahead_free(first);

@@ -252,43 +252,47 @@ static int print_json(const evaluation *e)
         json_decref(groups);
         return output_failure(&error);
     }
+    json_t *drift =
+        json_pack("{s:o, s:o, s:b, s:b}", "significance", output_real(e->drift), "lean", output_real(e->lean),
+                  "drifted", e->drifted, "promise_broken", e->promise_broken);
     const wn_interval reject = wn_rate_interval(normal->count - normal->accepted, normal->count, 0.95);
     const wn_interval accept = wn_rate_interval(abnormal->accepted, abnormal->count, 0.95);
     return output_json(json_pack(
-        "{s:o, s:o, s:o, s:[f,f], s:o, s:[f,f], s:o, s:I, s:I, s:o, s:o}", "auroc", output_real(e->auroc),
-        "fpr_at_95_tpr", output_real(e->fpr_at_95_tpr), "false_reject_rate",
+        "{s:o, s:o, s:o, s:[f,f], s:o, s:[f,f], s:o, s:I, s:I, s:o, s:o, s:o}", "auroc",
+        output_real(e->auroc), "fpr_at_95_tpr", output_real(e->fpr_at_95_tpr), "false_reject_rate",
         output_real(rate(normal->count - normal->accepted, normal->count)), "false_reject_interval",
         reject.low, reject.high, "abnormal_accept_rate",
         output_real(rate(abnormal->accepted, abnormal->count)), "abnormal_accept_interval", accept.low,
         accept.high, "threshold", output_real((double)winnow_gate_threshold(e->gate)), "normals",
-        (json_int_t)normal->count, "abnormals", (json_int_t)abnormal->count, "groups", groups, "diagnosis",
-        e->diagnosis ? diagnosis_json(e->diagnosis, e->class_name) : json_null()));
+        (json_int_t)normal->count, "abnormals", (json_int_t)abnormal->count, "groups", groups, "drift", drift,
+        "diagnosis", e->diagnosis ? diagnosis_json(e->diagnosis, e->class_name) : json_null()));
 }
 
 /* Normals whose p-values lean low look less normal than those that the gate was calibrated on. Whether that
  * breaks the promise is another question: photos of one camera are alike, and may all lie a little below the
  * middle. */
-static void warn_of_drift(evaluation *e)
+static void find_drift(evaluation *e)
 {
-    enum { LEAST = 20 };
     const eval_side *normal = &e->side[1];
-    const double asked = (double)winnow_gate_false_reject(e->gate);
-    e->drift = NAN;
-    if (normal->count < LEAST)
+    e->drift = e->lean = NAN;
+    if (normal->count < DRIFT_LEAST)
         return;
-    wn_ks_lean_low(normal->p, normal->count, &e->drift);
-    if (e->drift >= 0.001)
-        return;
-    if (wn_rate_interval(normal->count - normal->accepted, normal->count, 0.95).low > asked)
-        output_warning("these normals look less normal than those that the gate was calibrated on "
-                       "(Kolmogorov-Smirnov %.2g): its "
-                       "promise does not hold here; `winnow calibrate` on 60 or more of them mends it",
-                       e->drift);
-    else
-        output_note("these normals look less normal than most that the gate was calibrated on "
-                    "(Kolmogorov-Smirnov %.2g), but the "
+    e->lean = wn_ks_lean_low(normal->p, normal->count, &e->drift);
+    e->drifted = e->drift < DRIFT_SIGNIFICANT;
+    e->promise_broken =
+        e->drifted && wn_rate_interval(normal->count - normal->accepted, normal->count, 0.95).low >
+                          (double)winnow_gate_false_reject(e->gate);
+}
+
+static void warn_of_drift(const evaluation *e)
+{
+    if (e->promise_broken)
+        output_warning("these normals look less normal than those that the gate was calibrated on: its "
+                       "promise does not hold here; `winnow calibrate` on 60 or more of them mends it");
+    else if (e->drifted)
+        output_note("these normals look less normal than most that the gate was calibrated on, but the "
                     "promise of %.3g%% is kept",
-                    e->drift, 100 * asked);
+                    100 * (double)winnow_gate_false_reject(e->gate));
 }
 
 /* ---- the command ---- */
@@ -337,8 +341,10 @@ int command_eval(int argc, char **argv)
         status = evaluate(&e, &error);
     if (!status && given.classes)
         status = eval_diagnose(&e, given.confident, &error);
-    if (!status)
+    if (!status) {
+        find_drift(&e);
         warn_of_drift(&e);
+    }
     e.seconds = progress_seconds() - began;
     if (!status && given.report)
         status = eval_write_report(&e, given.report, &error);

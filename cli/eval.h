@@ -27,6 +27,8 @@ typedef struct evaluation {
     wn_diagnosis *diagnosis;       /* or NULL: --classes was not given */
     const char *const *class_name; /* of the gate, where there is one */
     double drift; /* significance of the normals' leaning low (Kolmogorov-Smirnov); NaN where they are few */
+    double lean;  /* by how much they do, 0 to 1: its statistic; NaN likewise */
+    bool drifted, promise_broken; /* they do; and the promise does not hold for them */
     progress bar;
 } evaluation;
 

@@ -56,17 +56,15 @@ static void describe_promise(const winnow_gate *gate, char *text, size_t size)
                                              : "on photos like those it was calibrated on");
 }
 
-static void describe_drift(const evaluation *e, const report_rate *rejected, char *text, size_t size)
+static void describe_drift(const evaluation *e, char *text, size_t size)
 {
     if (isnan(e->drift))
         snprintf(text, size, "too few normals to tell");
+    else if (!e->drifted)
+        snprintf(text, size, "these normals look like those it was calibrated on");
     else
-        snprintf(text, size, "%s (p-values uniform or higher: Kolmogorov-Smirnov %.2g)%s",
-                 e->drift >= 0.001 ? "these normals look like those it was calibrated on"
-                                   : "these normals look less normal than those it was calibrated on",
-                 e->drift,
-                 rejected->low > (double)winnow_gate_false_reject(e->gate) ? "; the promise is not kept"
-                                                                           : "");
+        snprintf(text, size, "these normals look less normal than those it was calibrated on%s",
+                 e->promise_broken ? "; the promise is not kept" : ", but the promise is kept");
 }
 
 static void hash_of(const evaluation *e, int label, char hash[33])
@@ -82,7 +80,7 @@ static winnow_status write_page(const evaluation *e, report_page *page, const ch
     const char *count = winnow_gate_metadata(e->gate, "winnow.calibration.count");
     const char *groups = winnow_gate_metadata(e->gate, "winnow.calibration.groups");
     describe_promise(e->gate, promise, sizeof promise);
-    describe_drift(e, &page->false_reject, drift, sizeof drift);
+    describe_drift(e, drift, sizeof drift);
     snprintf(basis, sizeof basis, "%s normals of %s source%s", count ? count : "?", groups ? groups : "?",
              groups && !strcmp(groups, "1") ? "" : "s");
     hash_of(e, 1, normal_hash);

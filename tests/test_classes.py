@@ -68,6 +68,33 @@ def measuring():
     os.rename("test/plants/nettles", "test/plants/weeds")
 
 
+def drifting():
+    """Photos through a blue filter are told from good ones, by eval and by check; neither changes what is printed nor the status."""
+    os.makedirs("spoilt")
+    random = Random(3)
+    for i in range(30):
+        period, phase = random.randrange(6, 14), random.randrange(14)
+        png(f"spoilt/{i}.png", lambda x, y: [(c + 50 * ((x + phase) % period < period // 2)) * f for c, f in zip((60, 170, 60), (0.6, 0.4, 2.6))])
+    good = run("eval", "gate.safetensors", "--normal", "test/plants", "--json")
+    drift = json.loads(good.stdout)["drift"]
+    check(not drift["drifted"] and not drift["promise_broken"] and drift["significance"] > 0.001 and drift["lean"] < 0.5, drift)
+    check("less normal" not in good.stderr, good.stderr)
+    bad = run("eval", "gate.safetensors", "--normal", "spoilt", "--report", "spoilt.html", "--json")
+    drift = json.loads(bad.stdout)["drift"]
+    check(drift["drifted"] and drift["promise_broken"] and drift["significance"] < 0.001 and drift["lean"] > 0.5, drift)
+    check("its promise does not hold here; `winnow calibrate`" in bad.stderr and "promise is not kept" in open("spoilt.html").read(), bad.stderr)
+    few = json.loads(run("eval", "gate.safetensors", "--abnormal", "spoilt", "--json").stdout)["drift"]
+    check(few == {"significance": None, "lean": None, "drifted": False, "promise_broken": False}, few)
+    note = "many of these photos look unlike the calibration photos"
+    answer = run("check", "gate.safetensors", "spoilt", status=1)
+    check(answer.stderr.count(note) == 1 and note not in answer.stdout and len(answer.stdout.splitlines()) == 30, answer.stderr)
+    check(note not in run("check", "gate.safetensors", "test/plants", status=None).stderr, "good photos are called unlike")
+    check(note not in run("check", "gate.safetensors", *[f"spoilt/{i}.png" for i in range(30)], status=1).stderr, "of photos that were named one by one")
+    for i in range(11):
+        os.remove(f"spoilt/{i}.png")
+    check(note not in run("check", "gate.safetensors", "spoilt", status=1).stderr, "19 photos are too few")
+
+
 def checking():
     paths = [os.path.join(d, f) for d, _, files in os.walk("test") for f in sorted(files)]
     lines = [json.loads(line) for line in subprocess.run([winnow, "check", "--json", "gate.safetensors", *paths], stdout=subprocess.PIPE,
@@ -124,6 +151,7 @@ def explaining(accepted):
 folders()
 training()
 measuring()
+drifting()
 accepted, rejected = checking()
 explaining(accepted)
 handing_on(accepted, rejected)
