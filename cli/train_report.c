@@ -8,6 +8,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,44 @@ static measured measure(const train_outcome *outcome)
     return m;
 }
 
+typedef struct source_tally {
+    const char *name; /* NULL: there is none to tell of */
+    size_t count, rejected;
+} source_tally;
+
+/* The source that a gate of the others rejects far more of than is promised: beyond what 1 in 200 sources
+ * would by chance. */
+static source_tally worst_source(const train_outcome *outcome)
+{
+    const double confidence = 0.99;
+    const wn_gate_file *gate = outcome->gate;
+    source_tally worst = {0}, *tally = calloc((size_t)outcome->fit->count + 1, sizeof *tally);
+    size_t sources = 0, at = 0;
+    if (!tally || gate->source != WN_CALIBRATED_BY_SOURCE)
+        goto done;
+    for (int i = 0; i < outcome->fit->count; i++) {
+        const train_sample *sample = &outcome->photo[outcome->fit->row[i]];
+        if (sample->label == WN_ABNORMAL)
+            continue;
+        if (at == sources ||
+            strcmp(tally[at].name, sample->source) != 0) /* photos of a source are neighbours */
+            for (at = 0; at < sources && strcmp(tally[at].name, sample->source) != 0;)
+                at++;
+        if (at == sources)
+            tally[sources++].name = sample->source;
+        tally[at].count++;
+        tally[at].rejected += outcome->fit->score[i] < gate->calibration.threshold;
+    }
+    for (const source_tally *t = tally; t < tally + sources; t++)
+        if (wn_rate_interval(t->rejected, t->count, confidence).low >
+                gate->calibration.promise.false_reject &&
+            t->rejected * (worst.name ? worst.count : 1) > worst.rejected * t->count)
+            worst = *t;
+done:
+    free(tally);
+    return worst;
+}
+
 static double share(size_t part, size_t whole)
 {
     return whole ? (double)part / (double)whole : NAN;
@@ -120,6 +159,10 @@ static void show_text(const train_outcome *outcome, const measured *m)
     if (m->abnormals)
         printf(", %zu of %zu abnormals accepted (%.2f%%)", m->accepted, m->abnormals,
                100 * share(m->accepted, m->abnormals));
+    const source_tally worst = worst_source(outcome);
+    if (worst.name)
+        printf("\n             of %s, %.1f%% of %zu would be rejected by a gate that never saw it",
+               worst.name, 100 * share(worst.rejected, worst.count), worst.count);
     if (outcome->diagnosis) {
         diagnosis_print(outcome->diagnosis, (const char *const *)gate->class_name);
         printf("             (photos of a class that only their own source has are not counted)");
@@ -137,8 +180,14 @@ static int show_json(const train_outcome *outcome, const measured *m)
     json_t *diagnosis = outcome->diagnosis
                             ? diagnosis_json(outcome->diagnosis, (const char *const *)gate->class_name)
                             : json_null();
+    const source_tally worst = worst_source(outcome);
+    json_t *source = worst.name
+                         ? json_pack("{s:s, s:I, s:I, s:o}", "name", worst.name, "count",
+                                     (json_int_t)worst.count, "rejected", (json_int_t)worst.rejected,
+                                     "false_reject_rate", output_real(share(worst.rejected, worst.count)))
+                         : json_null();
     return output_json(
-        json_pack("{s:i, s:i, s:o, s:o, s:o, s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:o}", "epochs",
+        json_pack("{s:i, s:i, s:o, s:o, s:o, s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "epochs",
                   outcome->trained->epochs, "best_epoch", outcome->trained->best_epoch, "auroc",
                   output_real(outcome->fit->auroc), "fpr_at_95_tpr", output_real(outcome->fit->fpr_at_95_tpr),
                   "images_per_second", output_real(outcome->images_per_second), "gate",
@@ -146,7 +195,7 @@ static int show_json(const train_outcome *outcome, const measured *m)
                   "threshold", output_real((double)gate->calibration.threshold), "false_reject_rate",
                   output_real(share(m->rejected, m->normals)), "abnormal_accept_rate",
                   output_real(share(m->accepted, m->abnormals)), "seconds", output_real(outcome->seconds),
-                  "diagnosis", diagnosis));
+                  "worst_source", source, "diagnosis", diagnosis));
 }
 
 /* ---- the report ---- */
@@ -210,7 +259,13 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
     }
     if (outcome->audit)
         audit_page(outcome->audit, item, kind);
-    char normals[64], promise[64], seconds[32], spec[WN_SPEC_TEXT];
+    const source_tally source = worst_source(outcome);
+    char normals[64], promise[64], seconds[32], seed[32], worst[4096 + 128] = "none is rejected far more",
+                                                                       spec[WN_SPEC_TEXT];
+    if (source.name)
+        snprintf(worst, sizeof worst, "of %s, %.1f%% of %zu would be rejected by a gate that never saw it",
+                 source.name, 100 * share(source.rejected, source.count), source.count);
+    snprintf(seed, sizeof seed, "%" PRIu64, outcome->request->seed);
     wn_spec_format(&gate->spec, spec);
     snprintf(normals, sizeof normals, "%d photos, %d source%s", gate->calibration.count,
              gate->calibration.groups, gate->calibration.groups == 1 ? "" : "s");
@@ -219,9 +274,16 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
              gate->calibration.promise.confidence > 0 ? ", at the asked confidence" : ", on average");
     snprintf(seconds, sizeof seconds, "%.1f s", outcome->seconds);
     const report_fact calibration[] = {
-        {"scorer", spec}, {"calibrated on", normals}, {"promise", promise}, {"rests on", scope(gate)}, {0}};
+        {"scorer", spec},
+        {"calibrated on", normals},
+        {"promise", promise},
+        {"rests on", scope(gate)},
+        {gate->source == WN_CALIBRATED_BY_SOURCE ? "worst source" : NULL, worst},
+        {0}};
     const report_fact provenance[] = {{"command", outcome->request->command},
                                       {"backbone", wn_gate_file_get(gate, "winnow.backbone")},
+                                      {"seed", seed},
+                                      {"data hash", outcome->data_hash},
                                       {"settings", wn_gate_file_get(gate, "winnow.settings")},
                                       {"time", seconds},
                                       {"made", wn_gate_file_get(gate, "winnow.created")},
@@ -247,6 +309,9 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
         .score_name = "similarity",
         .epoch = epoch,
         .epoch_count = outcome->history->count,
+        .no_epochs =
+            "No learning curves: the backbone is frozen, and what judges its features is fitted to them "
+            "in one step, without epochs.",
         .diagnosis = outcome->diagnosis ? &diagnosis : NULL,
         .audit = outcome->audit ? kind : NULL,
         .audit_kinds = AUDIT_KINDS,

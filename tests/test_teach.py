@@ -3,7 +3,7 @@
 """usage: test_teach.py WINNOW
 
 `winnow learn` and `winnow calibrate` on drawn pictures: what they change, what they leave alone, what they refuse."""
-import glob, json, os, shutil
+import glob, json, os, re, shutil
 
 import drawn
 from harness import check, done, refused, run
@@ -96,6 +96,29 @@ def calibrating():
     check("one camera" in run("learn", "camera.safetensors", "--normal", "few", "-o", "y.safetensors").stderr, "silently")
 
 
+def sources():
+    """What train says of the sources: of one or two that the promise ends there, of three or more which of them a gate of the others turns away."""
+    options = ["--backbone", "backbone.safetensors", "--input-size", "96", "--scorer", "knn:bottleneck", "--false-reject", "10%", "-o", "sources.safetensors"]
+    for name, colour in (("one", (40, 150, 50)), ("two", (42, 150, 52)), ("three", (38, 148, 50)), ("four", (40, 152, 48)), ("odd", (170, 90, 120))):
+        os.makedirs(f"cameras/{name}")
+        for i in range(20):
+            drawn.draw(f"cameras/{name}/{i}", colour)
+    text = done("train", "--normal", "cameras/one", "--report", "none", *options)
+    check("the promise holds for this camera and place only; three sources (subfolders) or more widen it" in text, text)
+    text = done("train", "--normal", "cameras/one", "--normal", "cameras/two", "--report", "none", *options)
+    check("for these cameras and places only" in text and "would be rejected by a gate that never saw it" not in text, text)
+    text = done("train", "--normal", "cameras", *options)
+    told = re.search(r"of (\S*odd), ([\d.]+)% of 20 would be rejected by a gate that never saw it", text)
+    check(told and float(told[2]) >= 30, text)
+    page = open("sources.html").read()
+    check(told[0] in page and "No learning curves: the backbone is frozen" in page, "the page")
+    answer = json.loads(done("train", "--normal", "cameras", "--report", "none", "--json", *options))["worst_source"]
+    check(answer["name"] == told[1] and answer["count"] == 20 and abs(100 * answer["false_reject_rate"] - float(told[2])) < 0.1, answer)
+    shutil.rmtree("cameras/odd")
+    answer = json.loads(done("train", "--normal", "cameras", "--report", "none", "--json", *options))
+    check(answer["worst_source"] is None, "of like sources one is called worst", answer["worst_source"])
+
+
 def refusals():
     refused("learned from its own photos|calibrate", "learn", "scratch.safetensors", "--normal", "few", "-o", "x.safetensors")
     refused("-o", "learn", "gate.safetensors", "--normal", "few")
@@ -114,4 +137,5 @@ done("synth", "p", "--count", "60", "--size", "128")
 make_backbone()
 learning()
 calibrating()
+sources()
 refusals()

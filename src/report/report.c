@@ -147,6 +147,11 @@ static void charts(text *out, const report_page *report)
     if (report->feature)
         figure(out, charts_map, report, "Map: photos that look alike to the gate lie close (PCA).", true);
     text_add(out, "</div>");
+    if (!report->epoch_count && report->no_epochs) {
+        text_add(out, "<p class=\"soft\" id=\"no-curves\">");
+        text_escape(out, report->no_epochs);
+        text_add(out, "</p>");
+    }
     text_add(out, slider);
 }
 

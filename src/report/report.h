@@ -69,6 +69,7 @@ typedef struct report_page {
     const char *score_name; /* of the scorer: the axis of the histogram */
     const report_epoch *epoch;
     size_t epoch_count;
+    const char *no_epochs;             /* what to say where there are none, or NULL */
     const report_diagnosis *diagnosis; /* or NULL */
     const report_audit_kind *audit;    /* [audit_kinds] of the photos that it was made of, or NULL */
     size_t audit_kinds;
