@@ -6,6 +6,8 @@ The pages of `train` and `eval` on drawn pictures: self-contained, whole, and, w
 looked at by a browser (tests/browser/report.mjs)."""
 import os, re, shutil, subprocess, sys, tempfile
 
+import drawn
+
 winnow, browser = (os.path.abspath(path) for path in sys.argv[1:3])
 script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "browser", "report.mjs")
 work = tempfile.mkdtemp(prefix="winnow-report-")
@@ -49,8 +51,8 @@ try:
     small = ["--width", "0.35", "--input-size", "96", "--embedding-size", "32", "--batch", "16", "--epochs", "2", "--save-interval", "1",
              "--augment", "none", "--false-reject", "10%"]
     run("synth", "q", "--count", "4", "--size", "64")
-    drawn = sorted(os.path.join(d, f) for d, _, files in os.walk("q/train/other") for f in files)
-    shutil.copy(drawn[0], "p/train/other/so-small" + os.path.splitext(drawn[0])[1])
+    drawn_pictures = sorted(os.path.join(d, f) for d, _, files in os.walk("q/train/other") for f in files)
+    shutil.copy(drawn_pictures[0], "p/train/other/so-small" + os.path.splitext(drawn_pictures[0])[1])
     run("train", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--abnormal", "p/train/lookalike", *small, "-o", "gate.safetensors")
     os.rename("p/test/normal", "p/test/<normal> & \"co\"")  # names are data, not markup
     run("eval", "gate.safetensors", "--normal", "p/test/<normal> & \"co\"", "--abnormal", "p/test/other", "--abnormal", "p/test/lookalike",
@@ -60,7 +62,17 @@ try:
     check(re.search(r'<details class="audit"><summary>tiny: 1</summary>.*so-small', page, re.S), "the audit of the photos is not in the report")
     page = static("eval.html")
     check("&lt;normal&gt; &amp; &quot;co&quot;" in page and "<normal>" not in page, "names are not escaped")
-    with_browser("gate.html", "eval.html")
+    # Frozen: no epochs; the plots of the normals as classes: a diagnosis. And the page of an audit.
+    drawn.backbone("gate.safetensors", "backbone.safetensors")
+    run("train", "--classes", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--backbone", "backbone.safetensors", "--input-size", "96",
+        "--false-reject", "10%", "-o", "frozen.safetensors")
+    page = static("frozen.html")
+    check("Learning curves" not in page and "No learning curves: the backbone is frozen" in page and 'id="confusion"' in page, "the frozen page")
+    for page in (page, open("gate.html").read()):
+        check(re.search(r"<th>seed</th><td[^>]*>1</td>.*<th>data hash</th><td[^>]*>[0-9a-f]{16}", page), "no seed, or no hash")
+    shutil.copy("p/train/other/so-small" + os.path.splitext(drawn_pictures[0])[1], "p/train/normal/copy" + os.path.splitext(drawn_pictures[0])[1])
+    run("audit", "p/train/normal", "p/train/other", "--backbone", "backbone.safetensors", "--report", "audit.html")
+    with_browser("gate.html", "eval.html", "frozen.html", "audit.html")
 finally:
     os.chdir("/")
     shutil.rmtree(work)

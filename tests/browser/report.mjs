@@ -39,6 +39,31 @@ async function checkContent(page, name) {
   assert(await page.locator("#groups tbody tr").count() >= 2, `${name}: no folders`);
   const facts = await text(page, "main");
   for (const fact of ["winnow train", "seed=", "promise"]) assert(facts.includes(fact), `${name} does not say: ${fact}`);
+  const rows = Object.fromEntries(await page.locator(".facts-table tr").evaluateAll((list) => list.map((row) => [...row.cells].map((cell) => cell.innerText))));
+  assert.match(rows["data hash"] ?? "", /[0-9a-f]{16}/, `${name}: no data hash`);
+  assert.match(rows.time ?? "", /^\d+(\.\d)? s$/, `${name}: no time`);
+  if (rows.command.includes("winnow train"))
+    assert.match(rows.seed ?? "", /^\d+$/, `${name}: no seed`);
+  const curves = charts.some((label) => label.startsWith("Learning"));
+  assert(!rows.command.includes("winnow train") || curves !== (await page.locator("#no-curves").count() > 0), `${name}: neither learning curves nor why not`);
+}
+
+/* Of a gate that tells classes. */
+async function checkDiagnosis(page, name) {
+  if (!(await page.locator("#confusion").count())) return 0;
+  assert.match(await text(page, "#headline"), /\d/, `${name}: no headline of the diagnosis`);
+  const rows = await page.locator("#confusion tbody tr").count();
+  assert(rows >= 2 && await page.locator("#confusion tbody tr").first().locator("td").count() >= rows, `${name}: the confusion is not square`);
+  return 1;
+}
+
+/* The page of `winnow audit`. */
+async function checkAudit(page, name) {
+  const headings = await page.locator("h2").allInnerTexts();
+  for (const kind of [/^copies \([1-9]\d*\)$/, /^tiny \([1-9]\d*\)$/]) assert(headings.some((heading) => kind.test(heading)), `${name}: no ${kind} in ${headings}`);
+  assert(await page.locator("ul.gallery img").count() >= 3, `${name}: no thumbnails`);
+  const broken = await page.evaluate(() => [...document.images].filter((image) => !image.complete || !image.naturalWidth).length);
+  assert.equal(broken, 0, `${name}: thumbnails that do not show`);
 }
 
 async function checkSlider(page, name) {
@@ -75,6 +100,7 @@ async function checkContrast(page, name) {
 
 const browser = await chromium.launch({ executablePath: executable, args: ["--no-sandbox"] });
 const grounds = new Set();
+let diagnoses = 0, audits = 0;
 for (const [index, file] of rest.entries())
   for (const { width, height, scheme } of views) {
     const name = `${path.basename(file)} at ${width}, ${scheme}`;
@@ -85,8 +111,14 @@ for (const [index, file] of rest.entries())
     page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
     page.on("request", (request) => /^(file|data):/.test(request.url()) || faults.push(`asks for ${request.url()}`));
     await page.goto(`file://${path.resolve(file)}`);
-    await checkContent(page, name);
-    await checkSlider(page, name);
+    if (await page.locator("#verdict").count()) {
+      await checkContent(page, name);
+      await checkSlider(page, name);
+      diagnoses += await checkDiagnosis(page, name);
+    } else {
+      await checkAudit(page, name);
+      audits++;
+    }
     await checkContrast(page, name);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert(overflow <= 0, `${name}: ${overflow} pixels wider than the screen`);
@@ -96,5 +128,6 @@ for (const [index, file] of rest.entries())
     await context.close();
   }
 assert.equal(grounds.size, 2, "light and dark look the same");
+assert(diagnoses && audits, "no page of a diagnosis, or none of an audit");
 await browser.close();
 console.log(`${rest.length} pages at ${views.length} sizes`);
