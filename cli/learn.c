@@ -2,6 +2,7 @@
  *
  * `winnow learn`: adds a few photos to a gate, in seconds. */
 #include "../src/runtime/learn.h"
+#include "../src/runtime/file.h"
 #include "commands.h"
 #include "options.h"
 #include "output.h"
@@ -132,6 +133,9 @@ int command_learn(int argc, char **argv)
     wn_learned learned = {0};
     if (exit_status < 0 && !given.output)
         exit_status = output_usage("where should the new gate go? give -o FILE");
+    if (exit_status < 0 && wn_same_file(operands[0], given.output))
+        exit_status =
+            output_usage("-o %s is the gate itself, which is the undo; name another file", given.output);
     if (exit_status < 0 && !given.normal.count && !given.abnormal.count)
         exit_status = output_usage("nothing to learn: give --abnormal DIR, --normal DIR or both");
     if (exit_status < 0) {
