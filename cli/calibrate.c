@@ -74,6 +74,12 @@ static winnow_status score_photos(const wn_gate_file *gate, const wn_samples *ph
         if (wn_samples_find(&gate->memory, photos, i) < 0)
             score[(*count)++] = wn_learn_score(&gate->scorer, photos, i, scratch);
     free(scratch);
+    if (photos->count && !*count)
+        return wn_fail(
+            error, WINNOW_ERROR_DATA, -1,
+            "all %d photos were left out, because the gate was made of them: calibration needs photos "
+            "that it did not see",
+            photos->count);
     if (*count < photos->count)
         output_warning(
             "%d photo%s the gate was made of %s left out: calibration needs photos that it did not see",

@@ -238,6 +238,21 @@ static void few_groups_promise_over_photos_only(void **state)
     wn_calibration_free(&calibration);
 }
 
+/* What is asked for instead can be asked for. */
+static void a_refusal_asks_for_what_can_be_had(void **state)
+{
+    (void)state;
+    const float score[] = {1, 2, 3, 4};
+    for (int count = 0; count <= 4; count++) {
+        wn_calibration calibration;
+        winnow_error error;
+        assert_int_equal(wn_calibrate(score, NULL, count, (wn_promise){0.05, 0}, &calibration, &error),
+                         WINNOW_ERROR_DATA);
+        assert_int_equal(strstr(error.message, "or ask for") != NULL, count > 1);
+        assert_null(strstr(error.message, "100%"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +264,7 @@ int main(void)
         cmocka_unit_test(promise_holds_over_random_splits),
         cmocka_unit_test(promise_holds_over_new_groups),
         cmocka_unit_test(few_groups_promise_over_photos_only),
+        cmocka_unit_test(a_refusal_asks_for_what_can_be_had),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

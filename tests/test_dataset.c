@@ -444,6 +444,9 @@ static void refuses_a_photo_on_both_sides(void **state)
     assert_non_null(strstr(error.message, "(and 1 more such pairs)"));
     assert_int_equal(wn_dataset_check_disjoint(a, "normal", a, "validation normal", &error),
                      WINNOW_ERROR_DATA);
+    assert_non_null(
+        strstr(error.message, "was given as normal and as validation normal: 3 photos would be both"));
+    assert_null(strstr(error.message, ".jpg"));
     wn_dataset_free(a);
     wn_dataset_free(b);
 }

@@ -6,6 +6,7 @@
 #include "beta.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 typedef struct weighted {
@@ -57,11 +58,12 @@ static winnow_status refuse(int count, wn_promise promise, winnow_error *error)
             "%d normal photos cannot carry a false-reject rate of %g%% at %g%% confidence: it takes "
             "%d; add %d, or ask for a higher rate",
             count, promise.false_reject * 100, promise.confidence * 100, needed, needed - count);
-    return wn_fail(
-        error, WINNOW_ERROR_DATA, -1,
-        "%d normal photos cannot carry a false-reject rate of %g%%: it takes %d; add %d, or ask for "
-        "%.3g%% or more",
-        count, promise.false_reject * 100, needed, needed - count, 100 / (count + 1.0));
+    char instead[64] = "";
+    if (count > 1) /* a promise is below 50% */
+        snprintf(instead, sizeof instead, ", or ask for %.3g%% or more", 100 / (count + 1.0));
+    return wn_fail(error, WINNOW_ERROR_DATA, -1,
+                   "%d normal photos cannot carry a false-reject rate of %g%%: it takes %d; add %d%s", count,
+                   promise.false_reject * 100, needed, needed - count, instead);
 }
 
 /* Sizes of the groups, by id; *groups is how many have any photo. NULL on out of memory. */

@@ -3,6 +3,8 @@
  * both are read to their end. */
 #include "dataset_parts.h"
 
+#include "../runtime/file.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,7 +119,12 @@ winnow_status wn_dataset_check_disjoint(const wn_dataset *a, const char *name_a,
             shared++;
         }
     winnow_status status = WINNOW_OK;
-    if (shared) {
+    if (shared && wn_same_file(first->photo->path, first[1].photo->path)) {
+        status = wn_fail(error, WINNOW_ERROR_DATA, -1,
+                         "the folder %.*s was given as %s and as %s: %zu photo%s would be both",
+                         (int)first->photo->relative, first->photo->path, name_a, name_b, shared,
+                         shared == 1 ? "" : "s");
+    } else if (shared) {
         char more[64] = "";
         if (shared > 1)
             snprintf(more, sizeof more, " (and %zu more such pairs)", shared - 1);
