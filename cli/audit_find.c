@@ -63,7 +63,7 @@ static void find_by_looks(audit *a)
 {
     for (size_t i = 0; i < a->in->count; i++) {
         const wn_audit_photo *p = &a->result->photo[i];
-        const int side = p->width < p->height ? p->width : p->height;
+        const double side = sqrt((double)p->width * p->height);
         if (!p->readable) {
             find(a, AUDIT_UNREADABLE, i, i, 0, "%s", a->message[i] ? a->message[i] : "cannot be read");
             continue;

@@ -54,6 +54,21 @@ static void print_folder(const audit_result *result, size_t folder)
         printf("  ... and %zu more\n", set->group.count - SHOWN);
 }
 
+/* What was looked for, and not found, in a line. */
+static void print_none(const audit_result *result)
+{
+    const char *joint = "\nnone: ";
+    for (int kind = 0; kind < AUDIT_KINDS; kind++) {
+        const bool looked_for = result->compared || (kind != AUDIT_MISLABELLED && kind != AUDIT_ODD);
+        if (!looked_for || count_kind(result, (audit_kind)kind))
+            continue;
+        printf("%s%s", joint, titles[kind]);
+        joint = ", ";
+    }
+    if (*joint == ',')
+        putchar('\n');
+}
+
 void audit_print(const audit_result *result)
 {
     for (size_t f = 0; f < result->folders; f++)
@@ -63,6 +78,8 @@ void audit_print(const audit_result *result)
         size_t shown = 0;
         if (!result->compared && (kind == AUDIT_MISLABELLED || kind == AUDIT_ODD))
             continue;
+        if (!count)
+            continue;
         printf("\n%s%s%s: %zu\n", output_paint(COLOUR_BOLD), titles[kind], output_paint(COLOUR_OFF), count);
         for (size_t i = 0; i < result->findings; i++)
             if (result->finding[i].kind == (audit_kind)kind && shown++ < SHOWN)
@@ -70,6 +87,7 @@ void audit_print(const audit_result *result)
         if (count > SHOWN)
             printf("  ... and %zu more (--json or --report lists them)\n", count - SHOWN);
     }
+    print_none(result);
 }
 
 /* ---- JSON ---- */

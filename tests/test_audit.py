@@ -31,6 +31,7 @@ png(f"{a}/wave.png", 160, 160, wave)
 png(f"{b}/near.png", 160, 160, lambda x, y: wave(x, y, shift=6))
 png(f"{a}/dark.png", 160, 160, lambda x, y: wave(x, y, light=0.08))
 png(f"{a}/tiny.png", 64, 64, wave)
+png(f"{a}/strip.png", 340, 94, lambda x, y: wave(x, y, shift=-20))
 png(f"{a}/blurred.png", 160, 160, lambda x, y: [x, y, (x + y) // 2])
 open(f"{a}/broken.jpg", "wb").write(open(first, "rb").read()[:3000])
 answer = json.loads(run("audit", a, b, "--backbone", "none", "--json", "--report", "audit.html").stdout)
@@ -70,5 +71,7 @@ for path in planted:
     check(called[path]["other"].startswith("pink/") and called[path]["other"] in called[path]["note"], called[path])
 check(open("planted.html").read().count("data:image/jpeg") >= 2 * len(called), "no thumbnails of the nearest")
 text = run("audit", a, b, "--backbone", "net.safetensors").stdout
+heads = [line for line in text.splitlines() if line[:1].strip()]
+check(not any(line.endswith(": 0") for line in heads) and any(line.startswith("none: ") for line in heads), heads)
 check("likely mislabelled" in text and "more like the photos of" in text and "photos (" in text, text)
 run("audit", "nowhere", status=2)

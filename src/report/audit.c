@@ -27,11 +27,10 @@ static void show_item(text *out, const report_audit_item *item)
 
 static void show_items(text *out, const report_audit_kind *kind, size_t most)
 {
-    text_add(out, kind->count ? "<ul class=\"gallery\">" : "<p class=\"soft\">None.</p>");
+    text_add(out, "<ul class=\"gallery\">");
     for (size_t i = 0; i < kind->count && i < most; i++)
         show_item(out, &kind->item[i]);
-    if (kind->count)
-        text_add(out, "</ul>");
+    text_add(out, "</ul>");
     if (kind->count > most)
         text_format(out, "<p class=\"soft\">The first %zu of %zu.</p>", most, kind->count);
 }
@@ -72,10 +71,16 @@ winnow_status report_audit_write(const char *title, const char *const *folder, c
         text_add(&out, "</li>");
     }
     text_add(&out, "</ul><p class=\"soft\">Nothing was changed: look, and move or remove what is wrong.</p>");
+    size_t all = 0;
     for (size_t k = 0; k < kinds; k++) {
+        all += kind[k].count;
+        if (!kind[k].count)
+            continue;
         text_format(&out, "<h2>%s (%zu)</h2>", kind[k].title, kind[k].count);
         show_items(&out, &kind[k], SHOWN);
     }
+    if (!all)
+        text_add(&out, "<p>Nothing stands out.</p>");
     text_add(&out, "</main></body></html>\n");
     winnow_status status =
         out.failed ? wn_fail_memory(error) : wn_write_file_atomic(path, out.data, out.length, error);

@@ -26,7 +26,7 @@ typedef struct wn_audit_photo {
 enum {
     WN_AUDIT_TARGET = 256, /* for codec_decode */
     WN_AUDIT_FEW = 10,     /* photos of a label: of fewer, nothing is said by their features */
-    WN_AUDIT_TINY = 96,    /* pixels of the shorter side */
+    WN_AUDIT_TINY = 96,    /* pixels of the side of a square as large */
     WN_AUDIT_LOOK = 4,     /* bits between two pictures that look the same */
     WN_AUDIT_LOOK_FAR = 14 /* the same, where their features agree */
 };
