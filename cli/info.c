@@ -27,12 +27,34 @@ static const options_usage usage = {
     "FILE", "Shows all that a file of winnow knows: what it is, how it was made, what it promises.", rows, 1,
     1};
 
+/* What the promise of a gate is about; the file has it in two words (docs/format.md). */
+static const char *holds_for(const char *source, const char *promise, const char *groups)
+{
+    if (promise && !strcmp(promise, "groups"))
+        return "holds for new sources like those that it was calibrated on";
+    if (!strcmp(source, "sources"))
+        return "each source was scored by a gate made of the others: a measure for new ones like them";
+    if (!strcmp(source, "camera"))
+        return "holds for the camera that it was calibrated to only";
+    if (!strcmp(source, "blocks"))
+        return groups && !strcmp(groups, "1") ? "holds for this camera and place only"
+                                              : "holds for these cameras and places only";
+    return "holds for photos like those that were held out";
+}
+
 static void print_text(const wn_safetensors *file, const char *path, uint64_t bytes)
 {
     printf("%-28s %s\n%-28s %" PRIu64 "\n", "file", path, "bytes", bytes);
     for (size_t i = 0; i < wn_safetensors_metadata_count(file); i++) {
         const char *key, *value;
         wn_safetensors_metadata_at(file, i, &key, &value);
+        if (!strcmp(key, "winnow.calibration.promise"))
+            continue; /* is told with the source */
+        if (!strcmp(key, "winnow.calibration.source")) {
+            key = "winnow.promise";
+            value = holds_for(value, wn_safetensors_metadata(file, "winnow.calibration.promise"),
+                              wn_safetensors_metadata(file, "winnow.calibration.groups"));
+        }
         if (!strncmp(key, "winnow.", 7))
             key += 7;
         printf("%-28s", key);
