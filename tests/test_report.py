@@ -34,6 +34,7 @@ def static(name):
     for words in ("The gate turned away", "accepted-abnormals", "rejected-normals", "Map of the photos", "What if the threshold moved?", "winnow train"):
         check(words in page, name, "lacks", words)
     for wrong, way in (("turned away", "--normal"), ("let through", "--abnormal")):
+        check("turn away them" not in page and ("them away" in page or "were let through (0)" in page), name, "does not speak English")
         check(f"were {wrong} (0)" in page or f"winnow learn GATE {way}" in page, name, "does not say how to teach what was", wrong)
     return page
 

@@ -84,10 +84,9 @@ void section_gallery(text *out, const report_page *report, bool normal)
     if (count > GALLERY)
         text_format(out, "<p class=\"soft\">The %d worst of %zu.</p>", GALLERY, count);
     if (count)
-        text_format(
-            out,
-            "<p class=\"soft\">A folder of photos like these teaches the gate to %s them, in seconds: "
-            "<code>winnow learn GATE --%s FOLDER -o NEW</code></p>",
-            normal ? "accept" : "turn away", normal ? "normal" : "abnormal");
+        text_format(out,
+                    "<p class=\"soft\">A folder of photos like these teaches the gate to %s, in seconds: "
+                    "<code>winnow learn GATE --%s FOLDER -o NEW</code></p>",
+                    normal ? "accept them" : "turn them away", normal ? "normal" : "abnormal");
     free(found);
 }
