@@ -3,7 +3,7 @@
 """usage: test_teach.py WINNOW
 
 `winnow learn` and `winnow calibrate` on drawn pictures: what they change, what they leave alone, what they refuse."""
-import glob, json, os, re, shutil
+import glob, json, os, re, resource, shutil
 
 import drawn
 from harness import check, done, refused, run
@@ -50,6 +50,12 @@ def learning():
     check(p_value("new.safetensors", "taught") < p_value("gate.safetensors", "taught"), "nothing was learned")
     check(accepted("new.safetensors", "normal", "p/test/normal") >= 0.6, "the normals were lost")
     check("learned: taught" in info("new.safetensors").values() and "winnow learn" in info("new.safetensors")["winnow.learned"], "provenance")
+    copy_some("p/train/lookalike", "fifty", 0, 50)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    answer = json.loads(done("learn", "gate.safetensors", "--abnormal", "fifty", "-o", "fifty.safetensors", "--json"))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
+    check(answer["new_abnormals"] == 50 and seconds < 4, f"50 photos took {seconds:.1f} s of a core: not the 2 s that are promised")
     check("new abnormals let through" in done("learn", "gate.safetensors", "--abnormal", "taught", "-o", "text.safetensors"), "text")
 
     # A gate that computes in bytes learns as well, and stays one.
@@ -87,10 +93,12 @@ def calibrating():
     refused("5 normal photos|it takes 9|add 4", "calibrate", "gate.safetensors", "--normal", "few", "-o", "x.safetensors")
     refused("it takes 59", "calibrate", "gate.safetensors", "--normal", "camera", "--false-reject", "5%", "--confidence", "95%", "-o", "x.safetensors")
     result = run("calibrate", "gate.safetensors", "--normal", "p/train/normal", "-o", "x.safetensors", status=2)
-    check(result.returncode == 2 and "was made of" in result.stderr, "photos that the gate knows were used", result.stderr)
+    check("photos were left out, because the gate was made of them" in result.stderr, "photos that the gate knows were used", result.stderr)
     check(not os.path.exists("x.safetensors"), "a refusal left a gate")
     shutil.copy("gate.safetensors", "place.safetensors")
     done("calibrate", "place.safetensors", "--normal", "camera")  # in place
+    told = done("info", "place.safetensors")
+    check("holds for the camera that it was calibrated to only" in told and "calibration.source" not in told and "calibration.promise" not in told, told)
     check(info("place.safetensors")["winnow.calibration.source"] == "camera", "not in place")
     done("calibrate", "scratch.safetensors", "--normal", "camera", "-o", "scratch2.safetensors")  # this any gate can
     check("one camera" in run("learn", "camera.safetensors", "--normal", "few", "-o", "y.safetensors").stderr, "silently")
@@ -106,6 +114,7 @@ def sources():
     text = done("train", "--normal", "cameras/one", "--report", "none", *options)
     check("the promise holds for this camera and place only; three sources (subfolders) or more widen it" in text, text)
     text = done("train", "--normal", "cameras/one", "--normal", "cameras/two", "--report", "none", *options)
+    check("holds for these cameras and places only" in done("info", "sources.safetensors"), "info")
     check("for these cameras and places only" in text and "would be rejected by a gate that never saw it" not in text, text)
     text = done("train", "--normal", "cameras", *options)
     told = re.search(r"of (\S*odd), ([\d.]+)% of 20 would be rejected by a gate that never saw it", text)
@@ -123,9 +132,12 @@ def refusals():
     refused("learned from its own photos|calibrate", "learn", "scratch.safetensors", "--normal", "few", "-o", "x.safetensors")
     refused("-o", "learn", "gate.safetensors", "--normal", "few")
     refused("--abnormal", "learn", "gate.safetensors", "-o", "x.safetensors")
+    before = open("gate.safetensors", "rb").read()
+    refused("the gate itself|the undo", "learn", "gate.safetensors", "--abnormal", "taught", "-o", "./gate.safetensors")
+    check(open("gate.safetensors", "rb").read() == before, "the undo was overwritten")
     refused("missing", "learn", "gate.safetensors", "--normal", "missing", "-o", "x.safetensors")
     refused("missing.safetensors", "learn", "missing.safetensors", "--normal", "few", "-o", "x.safetensors")
-    refused("few", "learn", "gate.safetensors", "--normal", "few", "--abnormal", "few", "-o", "x.safetensors")
+    refused("the folder few|was given as normal and as abnormal: 5 photos would be both", "learn", "gate.safetensors", "--normal", "few", "--abnormal", "few", "-o", "x.safetensors")
     refused("--normal", "calibrate", "gate.safetensors")
     done("train", "--normal", "p/train/normal", "--backbone", "backbone.safetensors", "--input-size", "96", "--scorer", "cosine", "--report", "none",
          "--false-reject", "10%", "-o", "cosine.safetensors")

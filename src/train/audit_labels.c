@@ -64,7 +64,7 @@ static float mean_deviation(const labelled *l)
     return (float)(sum / l->dim);
 }
 
-/* A label against the rest, without one fold: whether row i takes part, and on which side. */
+/* Whether row i is fitted to where a fold is left out. */
 static bool takes_part(const labelled *l, size_t i, int fold)
 {
     return l->fold[i] >= 0 && l->fold[i] != fold;
