@@ -97,7 +97,7 @@ def drifting():
     random = Random(3)
     for i in range(30):
         period, phase = random.randrange(6, 14), random.randrange(14)
-        png(f"spoilt/{i}.png", lambda x, y: [(c + 50 * ((x + phase) % period < period // 2)) * f for c, f in zip((60, 170, 60), (0.6, 0.4, 2.6))])
+        png(f"spoilt/{i}.png", lambda x, y: [(c + 50 * ((x + phase) % period < period // 2)) * f for c, f in zip((60, 170, 60), (1.5, 0.5, 3.0))])
     good = run("eval", "gate.safetensors", "--normal", "test/plants", "--json")
     drift = json.loads(good.stdout)["drift"]
     check(not drift["drifted"] and not drift["promise_broken"] and drift["significance"] > 0.001 and drift["lean"] < 0.5, drift)
