@@ -5,7 +5,7 @@
 The camera page in Chromium with a fake camera, served by `winnow serve`; the parts are the functions of the same names below. With
 `photos` before them, the camera shows real photos (WINNOW_DATA) and the gate stands on a real backbone; else pictures are drawn. Needs what
 `make test` installs: a browser, Node and the WebAssembly tools; skipped without."""
-import contextlib, glob, json, os, random, shutil, signal, subprocess, sys, urllib.request
+import contextlib, glob, json, os, random, re, shutil, signal, subprocess, sys, urllib.request
 
 shots, *parts = sys.argv[4:]
 browser, bridge, shots = (os.path.abspath(path) for path in sys.argv[2:4] + [shots])
@@ -128,6 +128,11 @@ def served(url):
         policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
         allowed = {word for words in policy.values() for word in words.split()}
         check(policy["default-src"] == "'none'" and allowed <= {"'none'", "'self'", "'wasm-unsafe-eval'", "blob:", "mediastream:"}, policy)
+        check(policy.pop("frame-ancestors") == "'none'")
+        if not path:
+            page = urllib.request.urlopen(url).read().decode()
+            own = re.search(r'<meta http-equiv="Content-Security-Policy" content="(.*)">', page).group(1)
+            check(dict(part.split(" ", 1) for part in own.split("; ")) == policy, "the page's own policy is another", own, policy)
     for path, status in {"gate/winnow.wasm": 200, "../README.md": 404, "gate/../../README.md": 404, "%2e%2e/README.md": 404, ".x": 404,
                          "gate": 404}.items():
         if shutil.which("curl"):
@@ -135,19 +140,39 @@ def served(url):
             check(int(got.stdout) == status, path, got.stdout)
 
 
+def make_site():
+    """The page and its gate as plain files."""
+    shutil.copytree(os.path.join(root, "web"), "site", ignore=shutil.ignore_patterns("*.safetensors", "test", "src"))
+    shutil.copy("gate.safetensors", "site")
+
+
+@contextlib.contextmanager
+def static(folder):
+    """Its URL at a server that knows nothing of winnow."""
+    server = subprocess.Popen([sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", folder],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield re.search(r"http://\S+/", server.stdout.readline()).group()
+    finally:
+        server.terminate()
+        server.wait()
+
+
 # ---- the parts ----
 
 def page(url):
     """Layout, languages, accessibility, files, messages, offline: page.mjs."""
     served(url)
+    make_site()
     pictures = pick("normal", 4) + pick("other", 4)
     frames, _ = film("page", pictures)
     plan = {"photos": {os.path.abspath(p): r for p, r in zip(pictures, judge("gate.safetensors", pictures))},
             "threshold": float(json.loads(done("info", "--json", "gate.safetensors"))["metadata"]["winnow.threshold"]),
             "classes": None if real else make_classes(), "pixels": native_pixels(), "shots": shots_name}
-    with open("plan.json", "w") as file:
+    with static("site") as plan["static"], open("plan.json", "w") as file:
         json.dump(plan, file)
-    node("page.mjs", video("page.mjpeg", frames, 30), "plan.json")
+        file.flush()
+        node("page.mjs", video("page.mjpeg", frames, 30), "plan.json")
 
 
 def verdicts(url):

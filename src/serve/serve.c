@@ -74,7 +74,7 @@ bool wn_serve_allowed(const char *path)
 }
 
 /* The page needs its own files, a worker, WebAssembly, pictures that it made itself, and nobody else's
- * anything. */
+ * anything. index.html says the same for other servers, but frame-ancestors, which a page cannot say. */
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status,
                               struct MHD_Response *response, const char *type)
 {

@@ -24,17 +24,18 @@ export function start(video, ...more) {
   return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', ...camera, ...more] });
 }
 
-// A page of its own context; `prepare` runs in it before anything else does.
-export async function visit(browser, options = {}, prepare = null, argument) {
+// A page of its own context; `prepare` runs in it before anything else does. `options.site`: another site than the environment's; `options.expected`:
+// what the console may say.
+export async function visit(browser, { site = url, expected = /404/, ...options } = {}, prepare = null, argument) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
   page.on('pageerror', (error) => problems.push(`page error: ${error.message}`));
-  page.on('console', (message) => message.type() === 'error' && !/404/.test(message.text()) && problems.push(`console: ${message.text()}`));
+  page.on('console', (message) => message.type() === 'error' && !expected.test(message.text()) && problems.push(`console: ${message.text()}`));
   page.on('request', (request) => {
-    if (!request.url().startsWith(url) && !/^(blob|data):/.test(request.url())) problems.push(`third-party request: ${request.url()}`);
+    if (!request.url().startsWith(site) && !/^(blob|data):/.test(request.url())) problems.push(`third-party request: ${request.url()}`);
   });
   if (prepare) await page.addInitScript(prepare, argument);
-  await page.goto(url);
+  await page.goto(site);
   return page;
 }
 

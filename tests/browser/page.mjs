@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // usage: page.mjs VIDEO.mjpeg PLAN.json
 // Looks at the camera page with a fake camera. PLAN.json: { photos: {path: native result}, threshold, pixels: what the native build makes of
-// `made`, classes: null or { gate, advice, photos } of a gate with classes, shots: a word for the screenshots' names }.
+// `made`, classes: null or { gate, advice, photos } of a gate with classes, static: the page at a server of plain files, shots: a word for the screenshots' names }.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, writeFileSync, copyFileSync, mkdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { accessible, end, live, message, shot, start, views, visit } from './browser.mjs';
+import { accessible, end, live, message, shot, start, url, views, visit } from './browser.mjs';
 
 const [video, planFile] = process.argv.slice(2);
 const plan = JSON.parse(readFileSync(planFile, 'utf8'));
@@ -268,6 +268,21 @@ async function brokenGate(page) {
   await page.waitForFunction((n) => window.winnow.frames > n + 2, before); // the old gate goes on
 }
 
+// Whatever serves it, the page allows itself its own files alone, and works.
+async function policy(browser) {
+  const page = await live(browser, { ...views.phone, site: plan.static, expected: /Content Security Policy|404/ });
+  const refused = await page.evaluate(async (other) => {
+    const refused = [];
+    document.addEventListener('securitypolicyviolation', (event) => refused.push(event.effectiveDirective));
+    await fetch(other).catch(() => {});
+    document.body.append(Object.assign(document.createElement('script'), { textContent: 'window.stranger = true' }));
+    await new Promise((done) => setTimeout(done, 100));
+    return [...refused, window.stranger];
+  }, url);
+  assert.deepEqual(refused, ['connect-src', 'script-src-elem', undefined]);
+  await page.context().close();
+}
+
 async function offline(browser) {
   const page = await live(browser, views.desktop);
   await page.evaluate(() => navigator.serviceWorker.ready);
@@ -305,6 +320,7 @@ await brokenGate(page);
 await cameras(page);
 if (plan.classes) await classes(page);
 await page.context().close();
+await policy(browser);
 await offline(browser);
 await lacking('no-wasm', { en: /cannot run WebAssembly/, ja: /WebAssembly に対応していません/ }, browser, {}, () => delete window.WebAssembly);
 const empty = { en: /no gate here yet/, ja: /ゲートがありません/ };
