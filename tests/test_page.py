@@ -175,6 +175,12 @@ def page(url):
         node("page.mjs", video("page.mjpeg", frames, 30), "plan.json")
 
 
+def visits(url):
+    """Later visits on bad connections, and the person's own gate: visits.mjs."""
+    frames, _ = film("visits", pick("normal", 4))
+    node("visits.mjs", video("visits.mjpeg", frames, 30), make_classes()["gate"])
+
+
 def verdicts(url):
     """Normals, look-alikes, scenes: what the gauge shows at each frame is what the native gate and the native smoothing say."""
     candidates = {kind: pick(kind, 30) for kind in KINDS}
@@ -274,4 +280,4 @@ def serving(*arguments):
 make_gate()
 with serving("--web", os.path.join(root, "web"), "--gate", "gate.safetensors") as url:
     for part in parts[real:]:
-        {"page": page, "verdicts": verdicts, "teach": teach, "rate": rate, "memory": memory}[part](url)
+        {"page": page, "visits": visits, "verdicts": verdicts, "teach": teach, "rate": rate, "memory": memory}[part](url)

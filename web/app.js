@@ -107,12 +107,67 @@ async function open(data) {
   toggleLesson(teacher !== null || !$('lesson').hidden);
 }
 
-async function openOwn() {
-  const name = new URLSearchParams(location.search).get('gate') ?? 'gate.safetensors';
-  if (!/^[\w.-]+$/.test(name)) return tell('noGate', ['open']);
-  const response = await fetch(name).catch(() => null);
-  if (!response?.ok) return tell('noGate', ['open']);
-  return open(await response.arrayBuffer());
+// ---- the site's gate, and the person's own, which lasts until they go back to the site's ----
+
+const served = new URLSearchParams(location.search).get('gate') ?? 'gate.safetensors';
+const OWN = 'winnow-own'; // as in sw.js
+const PATIENCE = 15000;
+let own = false; // `bytes` are the person's
+
+async function openServed() {
+  if (!/^[\w.-]+$/.test(served)) return tell('noGate', ['open']);
+  const slow = setTimeout(() => tell('slow', ['open']), PATIENCE);
+  const response = await fetch(served).catch(() => null);
+  const data = response?.ok && (await response.arrayBuffer().catch(() => null));
+  clearTimeout(slow);
+  if (response && !response.ok) return tell('noGate', ['open']);
+  if (!data) return tell('unreachable', ['again', 'open']);
+  await open(data);
+  own = false;
+  if (bytes === data) await keepServed(data, response.headers);
+}
+
+// For visits without a network; from then on sw.js sees to it that it is the newest.
+async function keepServed(data, headers) {
+  const kept = navigator.serviceWorker && (await caches.open('winnow'));
+  if (!kept || (await kept.match(served))) return;
+  await kept.put(served, new Response(data, { headers })).catch(() => tell('notKept', ['close']));
+}
+
+async function keepOwn(data) {
+  $('own').hidden = false;
+  const kept = await window.caches?.open(OWN);
+  await kept?.put(served, new Response(data)).catch(() => tell('notKept', ['close']));
+}
+
+async function dropOwn() {
+  $('own').hidden = true;
+  await (await window.caches?.open(OWN))?.delete(served);
+}
+
+async function openKept() {
+  const kept = await (await window.caches?.open(OWN))?.match(served);
+  if (kept) await openFile(await kept.arrayBuffer());
+  if (bytes) return;
+  await dropOwn();
+  await openServed();
+}
+
+async function openFile(data) {
+  await open(data);
+  if (bytes !== data) return;
+  own = true;
+  await keepOwn(data);
+}
+
+async function goBack() {
+  await dropOwn();
+  await openServed();
+}
+
+// The site has a new gate: at once, where nobody is in the middle of something.
+function renew({ data: { changed } }) {
+  if (changed === new URL(served, location.href).href && $('own').hidden && $('lesson').hidden && !frozen()) openServed();
 }
 
 // ---- the camera ----
@@ -315,7 +370,7 @@ async function filesOf(items) {
 
 async function take(files) {
   const model = files.find((file) => file.name.endsWith('.safetensors'));
-  if (model) await open(await model.arrayBuffer());
+  if (model) await openFile(await model.arrayBuffer());
   const pictures = files.filter((file) => file !== model).sort((a, b) => a.name.localeCompare(b.name));
   if (!pictures.length) return;
   if (!gate) return tell('noGate', ['open']);
@@ -437,6 +492,7 @@ async function learn(l) {
   api.made = made;
   $('save').disabled = false;
   progress(state);
+  await keepOwn(made);
 }
 
 async function forget() {
@@ -449,6 +505,7 @@ async function forget() {
   });
   show(null);
   progress(await learner.state());
+  await (own ? keepOwn(bytes) : dropOwn());
 }
 
 // ---- start ----
@@ -461,6 +518,7 @@ $('send').onclick = send;
 $('share').onclick = share;
 $('save').onclick = () => download(new Blob([api.made], { type: 'application/octet-stream' }), 'gate.safetensors');
 $('forget').onclick = forget;
+$('own').onclick = goBack;
 $('photo').onclose = () => {
   photo = null;
   thaw();
@@ -474,7 +532,8 @@ $('language').onclick = () => {
   if (said) tell(said.name, said.actions, said.detail);
 };
 $('open').onclick = () => $('file').click();
-const help = { open: $('open').onclick, again: () => camera(facing), close: () => tell(null) };
+const again = () => (said.name === 'unreachable' ? openServed() : camera(facing));
+const help = { open: $('open').onclick, again, close: () => tell(null) };
 for (const button of $('message').querySelectorAll('button')) button.onclick = help[button.dataset.text];
 $('file').onchange = async ({ target }) => {
   await take([...target.files]);
@@ -504,8 +563,9 @@ if (typeof WebAssembly === 'undefined') {
   tell('noWasm');
 } else {
   navigator.serviceWorker?.register('sw.js').catch(() => {});
+  navigator.serviceWorker?.addEventListener('message', renew);
   setText($('advice'), t('loading'));
-  await openOwn();
+  await openKept();
   show(null);
   if (!bytes) api.ready = true;
   await camera(facing);

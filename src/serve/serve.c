@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * libmicrohttpd does the HTTP; here is what may be served, as what, and under which policy. Nothing of a
- * request but its method and path is looked at, and a path is looked up only when every part of it is a plain
- * name. */
+ * request but its method, its path and the version that its sender has is looked at, and a path is looked up
+ * only when every part of it is a plain name. */
 #include "serve.h"
 
 #include "../library/library.h"
@@ -25,9 +25,16 @@
     X(create_response_from_fd64)                                                                             \
     X(destroy_response)                                                                                      \
     X(get_daemon_info)                                                                                       \
+    X(lookup_connection_value)                                                                               \
     X(queue_response)                                                                                        \
     X(start_daemon)                                                                                          \
     X(stop_daemon)
+
+#ifdef __APPLE__
+#define MODIFIED_TIME st_mtimespec
+#else
+#define MODIFIED_TIME st_mtim
+#endif
 
 #define POINTER(name) __typeof__(&MHD_##name) name;
 static struct {
@@ -107,6 +114,21 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
         "text/plain; charset=utf-8");
 }
 
+/* A file's version, which changes with it. */
+static void tag_of(const struct stat *info, char tag[64])
+{
+    snprintf(tag, 64, "\"%llx-%llx-%llx\"", (unsigned long long)info->st_size,
+             (unsigned long long)info->MODIFIED_TIME.tv_sec,
+             (unsigned long long)info->MODIFIED_TIME.tv_nsec);
+}
+
+/* Whether the sender has this version: a long gate is not sent again. */
+static bool has_version(struct MHD_Connection *connection, const char *tag)
+{
+    const char *theirs = http.lookup_connection_value(connection, MHD_HEADER_KIND, "If-None-Match");
+    return theirs && strstr(theirs, tag);
+}
+
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *upload,
                               size_t *upload_size, void **state)
@@ -133,10 +155,16 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
             close(file);
         return refuse(connection, MHD_HTTP_NOT_FOUND, "no such file\n");
     }
-    struct MHD_Response *response = http.create_response_from_fd64((uint64_t)info.st_size, file);
-    if (!response)
+    char tag[64];
+    tag_of(&info, tag);
+    const bool same = has_version(connection, tag);
+    struct MHD_Response *response = same ? http.create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT)
+                                         : http.create_response_from_fd64((uint64_t)info.st_size, file);
+    if (same || !response)
         close(file);
-    return answer(connection, MHD_HTTP_OK, response, wn_serve_type(url));
+    if (response)
+        http.add_response_header(response, "ETag", tag);
+    return answer(connection, same ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK, response, wn_serve_type(url));
 }
 
 winnow_status wn_serve_start(const char *web, const char *gate, const char *address, int port,
