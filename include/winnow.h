@@ -243,7 +243,7 @@ WINNOW_API int winnow_learner_count(const winnow_learner *learner, winnow_label 
 WINNOW_API int winnow_learner_needed(const winnow_learner *learner);
 
 /* The same as a line for people, at most 127 bytes: "41 more normal pictures for 5%", "5% can be promised,
- * for this camera only", "5% can be promised, for cameras like these 4". */
+ * for this camera only", "5% can be promised, for cameras like the 4 it knows". */
 WINNOW_API void winnow_learner_describe(const winnow_learner *learner, char *text, size_t size);
 
 /* Of the pictures that a gate did not see when it judged them, shares from 0 to 1; NaN where there are none.

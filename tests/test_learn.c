@@ -222,7 +222,7 @@ static void sources_widen_the_promise(void **state)
         add(learner, GRASS, 20 * c, 20, WINNOW_LABEL_NORMAL);
     }
     winnow_learner_describe(learner, text, sizeof text);
-    assert_string_equal(text, "5% can be promised, for cameras like these 3");
+    assert_string_equal(text, "5% can be promised, for cameras like the 3 it knows");
     test_file out = learn(learner, &lesson);
     assert_int_equal(lesson.sources, 3);
     wn_gate_file file;

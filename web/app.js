@@ -7,7 +7,6 @@ import { language, speak, t } from './strings.js';
 
 const $ = (id) => document.getElementById(id);
 const percent = (x, digits = 0) => `${(100 * x).toFixed(digits)}%`;
-const shareOf = (p) => (p < 0.01 ? '<1%' : percent(p)); // of a p-value, which is never 0
 const api = (window.winnow = { onAccepted: null, last: null, frames: 0 });
 
 let gate = null;
@@ -37,8 +36,12 @@ function fill(ring, result) {
   ring.querySelector('.value').setAttribute('stroke-dasharray', `${fullness(result).toFixed(1)} 100`);
 }
 
+// The number in the ring is its fullness. It stands for no share, so it has no percent sign: of right pictures the p-value, which is
+// one, is as often low as high.
+const sureness = (result) => (result ? String(Math.round(fullness(result))) : '');
+
 function number(ring, result) {
-  ring.querySelector('text').textContent = result ? shareOf(result.pValue) : '';
+  ring.querySelector('text').textContent = sureness(result);
 }
 
 let told = 0;
@@ -54,7 +57,7 @@ function show(result, speed = '–') {
   if (result && now - told < 150) return;
   told = now;
   number($('gauge'), result);
-  $('gauge').setAttribute('aria-valuenow', Math.round(fullness(result)));
+  $('gauge').setAttribute('aria-valuenow', sureness(result) || 0);
   $('similarity').textContent = result ? result.similarity.toFixed(2) : '–';
   $('pvalue').textContent = result ? result.pValue.toFixed(3) : '–';
   $('speed').textContent = speed;
@@ -79,6 +82,7 @@ async function useGate(data) {
   const next = await WorkerGate.load(data);
   const nextStream = await next.stream();
   api.advice = await next.metadata('winnow.advice');
+  api.confidence = Number((await next.metadata('winnow.confidence')) ?? 0);
   gate?.free();
   api.gate = gate = next;
   stream = nextStream;
@@ -262,7 +266,7 @@ function lookAt(blob, result) {
   number(photoRing, result);
   $('photo-verdict').textContent = t(accepted ? 'accepted' : result.verdict);
   $('photo-advice').textContent = accepted ? '' : advice(result);
-  $('photo-detail').textContent = `${t('similarity')} ${result.similarity.toFixed(2)} · ${t('pvalue')} ${result.pValue.toFixed(3)} · ${t('promise', percent(gate.falseReject))}`;
+  $('photo-detail').textContent = `${t('similarity')} ${result.similarity.toFixed(2)} · ${t('pvalue')} ${result.pValue.toFixed(3)} · ${t('promise', percent(gate.falseReject), api.confidence && percent(api.confidence))}`;
   $('answer').textContent = accepted ? '' : t('refused');
   $('send').disabled = !accepted;
   freeze($('photo'));
@@ -318,7 +322,7 @@ function drawRing(context, x, y, size, result, tint) {
   context.stroke(new Path2D(photoRing.querySelector(sign).getAttribute('d')));
   context.textAlign = 'center';
   context.font = '600 15px system-ui, sans-serif';
-  context.fillText(shareOf(result.pValue), 50, 76);
+  context.fillText(sureness(result), 50, 76);
   context.restore();
 }
 
@@ -401,7 +405,7 @@ function rowOf(file, { result, fault, thumbnail }) {
   const verdict = document.createElement('b');
   row.dataset.verdict = result?.verdict ?? 'none';
   name.textContent = file.name;
-  verdict.textContent = result ? `${t(result.verdict)} · ${shareOf(result.pValue)}` : fault;
+  verdict.textContent = result ? `${t(result.verdict)} · ${sureness(result)}` : fault;
   button.disabled = !result;
   button.onclick = () => lookAt(file, result);
   button.append(thumbnail, name, verdict);

@@ -25,7 +25,7 @@ const en = {
   noWasm: 'This browser cannot run WebAssembly. A current Safari, Chrome, Edge or Firefox can.',
   noSimd: 'This browser has no WebAssembly SIMD, so the gate looks at fewer frames a second. An update makes it fast: Safari 16.4, Chrome 91, Firefox 89 or newer.',
   broken: 'This file is not a gate: ', fault: 'Something went wrong: ', promised: (text) => `${text}.`,
-  promise: (share) => `turns away at most ${share} of the right pictures`,
+  promise: (share, sure) => `turns away at most ${share} of the right pictures, ${sure ? `with ${sure} confidence` : 'on average'}`,
 };
 // What winnow_learner_describe says.
 const inJapanese = (text) => {
@@ -62,7 +62,7 @@ const ja = {
   noWasm: 'このブラウザは WebAssembly に対応していません。新しい Safari、Chrome、Edge、Firefox をお使いください。',
   noSimd: 'このブラウザは WebAssembly SIMD に対応していないため、判定が遅くなります。Safari 16.4、Chrome 91、Firefox 89 以降に更新すると速くなります。',
   broken: 'ゲートのファイルではありません: ', fault: 'エラー: ', promised: inJapanese,
-  promise: (share) => `正しい写真のうち退けるのは最大 ${share}`,
+  promise: (share, sure) => `正しい写真のうち退けるのは${sure ? `最大 ${share}(信頼度 ${sure})` : `平均で最大 ${share}`}`,
 };
 export const languages = { en, ja };
 let chosen = languages[localStorage.getItem('language')] ? localStorage.getItem('language') : navigator.language.startsWith('ja') ? 'ja' : 'en';

@@ -92,13 +92,12 @@ struct CameraScreen: View {
     }
 }
 
-/// Upper left: p-value, frames a second, and what a frame takes in each engine.
+/// Upper left: frames a second, and what a frame takes in each engine.
 struct FiguresView: View {
     @ObservedObject var model: CameraModel
 
     var body: some View {
         VStack(alignment: .leading, spacing: 2) {
-            line(word("pvalue"), model.report.map { number($0.shown.pValue, digits: 3) })
             line(word("speed"), model.report.map { word("framesPerSecond", String($0.framesPerSecond)) })
             ForEach(EngineKind.allCases.filter { model.loaded.contains($0) }) { kind in
                 line(

@@ -13,8 +13,8 @@ extension Optional where Wrapped == Verdict {
     }
 }
 
-/// How sure the gate is. The ring is half full at the threshold (p / (p + false-reject rate)), where the tick is; colour, sign and word say
-/// the verdict.
+/// How sure the gate is. The ring is half full at the threshold (p / (p + false-reject rate)), where the tick is, and its number says the same
+/// of a hundred; colour, sign and word say the verdict; similarity and p-value stand below.
 struct GaugeView: View {
     let verdict: Verdict?
     let falseReject: Float
@@ -34,6 +34,8 @@ struct GaugeView: View {
                 .font(.subheadline.weight(.semibold))
                 .foregroundStyle(verdict.tint)
             Text(word("similarity") + " " + (verdict.map { number($0.similarity, digits: 2) } ?? "–"))
+                .font(.caption2.monospacedDigit())
+            Text(word("pvalue") + " " + (verdict.map { number($0.pValue, digits: 3) } ?? "–"))
                 .font(.caption2.monospacedDigit())
         }
         .padding(8)
@@ -61,7 +63,7 @@ struct GaugeView: View {
             Image(systemName: verdict.sign)
                 .font(.title2.bold())
                 .offset(y: -8)
-            Text(verdict.map { percent($0.pValue) } ?? "")
+            Text(verdict == nil ? "" : number(Float(100 * filled), digits: 0))
                 .font(.caption.monospacedDigit())
                 .offset(y: 18)
         }

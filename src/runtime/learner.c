@@ -251,7 +251,7 @@ void winnow_learner_describe(const winnow_learner *learner, char *text, size_t s
     }
     const int sources = count_sources(&learner->file.memory);
     if (sources >= 3)
-        snprintf(text, size, "%s can be promised, for cameras like these %d", rate, sources);
+        snprintf(text, size, "%s can be promised, for cameras like the %d it knows", rate, sources);
     else
         snprintf(text, size, "%s can be promised, for %s only", rate,
                  sources == 1 ? "this camera" : "these 2 cameras");

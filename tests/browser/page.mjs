@@ -24,6 +24,8 @@ async function looks(browser) {
       assert.equal(await page.locator('#gauge').getAttribute('role'), 'meter');
       const { value, word } = await page.evaluate(() => ({ value: Number(document.getElementById('gauge').ariaValueNow), word: document.getElementById('word').textContent }));
       assert.ok(value > 0 && value <= 100 && ['Good', 'Unsure', 'Not it'].includes(word), `${value}, ${word}`);
+      const [inRing, said] = await page.evaluate(() => [document.querySelector('#gauge text').textContent, document.getElementById('gauge').ariaValueNow]);
+      assert.equal(inRing, said, 'the number in the ring is its fullness');
       assert.equal(await page.locator('#gauge .sign path:visible').count(), 1, 'a sign as well as a colour');
       assert.match(await page.locator('#speed').textContent(), /^\d+ fps · [\d.]+ ms$/);
       await shot(page, `${plan.shots}-${name}-${colorScheme}`);
@@ -96,6 +98,9 @@ async function photos(page) {
     await open(page, 'photo');
     const detail = await page.locator('#photo-detail').textContent();
     const verdict = await page.locator('#photo').getAttribute('data-verdict');
+    const [, p, share] = detail.match(/ · p-value ([\d.]+) · turns away at most (\d+)% of the right pictures, on average$/);
+    const number = Number(await page.locator('#photo .ring text').textContent());
+    assert.ok(Math.abs(number - (100 * p) / (Number(p) + share / 100)) <= 1.5, `the ring says ${number} of ${detail}`);
     const similarity = Number(detail.match(/similarity (-?[\d.]+)/)[1]);
     assert.ok(Math.abs(similarity - native.similarity) < 0.06, `${path}: ${detail}, native ${native.similarity}`);
     if (Math.abs(native.similarity - plan.threshold) > 0.06 && native.verdict !== 'unsure') assert.equal(verdict, native.verdict, path);
