@@ -457,15 +457,19 @@ function toggleLesson(on = $('lesson').hidden) {
     .finally(() => $('lesson').classList.toggle('useless', !learner));
 }
 
-// Adds five pictures a second while a button is held, and learns when it is let go.
+// Adds five pictures a second while a button is held, at least one, and learns when it is let go. What presses it without holding it,
+// as switches and some screen readers do, adds one.
+const AFTER = 500; // a click so soon after a hold is the end of it
+
 function hold(button, label) {
   let held = null;
+  let ended = -AFTER;
   const collect = async (me) => {
     const l = await learnerReady();
-    while (held === me) {
+    do {
       progress(await l.add(await squareOf($('video'), $('guide')), label));
       await new Promise((done) => setTimeout(done, 200));
-    }
+    } while (held === me);
     await learn(l);
   };
   const begin = (event) => {
@@ -476,9 +480,16 @@ function hold(button, label) {
     collect(held).catch((error) => setText($('progress'), error.message));
   };
   const end = () => {
+    if (held) ended = performance.now();
     held = null;
     button.classList.remove('held');
   };
+  button.addEventListener('click', (event) => {
+    if (held || performance.now() - ended < AFTER) return;
+    begin(event);
+    end();
+    ended = -AFTER; // nor is it the end of this
+  });
   button.addEventListener('pointerdown', begin);
   button.addEventListener('keydown', begin);
   button.addEventListener('contextmenu', (event) => event.preventDefault()); // of a long press

@@ -79,6 +79,17 @@ async function save(page, name) {
   writeFileSync(`${name}/scores.json`, JSON.stringify(results.map(({ similarity, verdict }) => ({ similarity, verdict }))));
 }
 
+// As a switch or a screen reader presses a button: a click, and no pointer or key before it. Each adds one picture.
+async function press(page, button, [first, last]) {
+  for (let now = -1; now < first || now >= last; now = await numberNow(page)) await page.waitForTimeout(30);
+  const was = await counts(page);
+  await page.evaluate((button) => document.querySelector(button).click(), button);
+  await page.waitForFunction((was) => was !== ['is-count', 'isnot-count'].map((id) => document.getElementById(id).textContent).join(), was.join());
+  await page.waitForTimeout(500); // time for a second one
+  const now = await counts(page);
+  assert.equal(now[0] + now[1], was[0] + was[1] + 1, `${button}: one picture a press`);
+}
+
 const middle = ([first, last]) => Array.from({ length: last - first - 1 }, (_, i) => first + i + 1);
 const mean = (results) => results.reduce((sum, { pValue }) => sum + pValue, 0) / results.length;
 
@@ -93,6 +104,7 @@ async function fromBackbone(page) {
   await shot(page, `${plan.shots}-teaching`);
 
   await hold(page, '#is', plan.normal, async () => (await counts(page))[0] >= 3, ' ');
+  await press(page, '#is', plan.normal);
   const [few] = await counts(page);
   assert.equal(await needed(page), wanted - few, 'the promise counts down');
   assert.ok(Math.abs((await page.locator('#share-taught').evaluate((bar) => bar.value)) - few / wanted) < 1e-6);
@@ -101,6 +113,9 @@ async function fromBackbone(page) {
   await hold(page, '#is', plan.normal, async () => (await counts(page))[0] >= wanted + 5);
   await page.waitForFunction(() => window.winnow.made);
   assert.match(await text(page, 'progress'), /^5% can be promised, for this camera only\. /);
+  await page.evaluate(() => (window.winnow.made = null));
+  await press(page, '#isnot', plan.other);
+  await page.waitForFunction(() => window.winnow.made); // and the gate learns it
   await hold(page, '#isnot', plan.other, async () => (await counts(page))[1] >= 10);
   console.log(`a gate from a backbone in ${((performance.now() - begin) / 1000).toFixed(0)} s, of ${(await counts(page)).join(' and ')} pictures`);
 
