@@ -241,7 +241,7 @@ const frozen = () => $('photo').open || $('list').open;
 
 function freeze(dialog) {
   $('video').pause();
-  dialog.showModal();
+  if (!dialog.open) dialog.showModal();
 }
 
 function thaw() {
@@ -413,15 +413,18 @@ function rowOf(file, { result, fault, thumbnail }) {
   return row;
 }
 
-// Many photos: a list that grows while they are judged, until it is closed.
+let looking = null; // the files that the list is of
+
+// Many photos: a list that grows while they are judged, until it is closed or others take their place.
 async function lookThrough(files) {
+  looking = files;
   const counts = { normal: 0, unsure: 0, abnormal: 0, noPhoto: 0 };
   $('results').replaceChildren();
   freeze($('list'));
   for (const [i, file] of files.entries()) {
     setText($('list-sum'), t('judging', i + 1, files.length));
     const judged = await judgeFile(file);
-    if (!$('list').open) return;
+    if (looking !== files) return;
     counts[judged.result?.verdict ?? 'noPhoto']++;
     $('results').append(rowOf(file, judged));
   }
@@ -538,7 +541,10 @@ $('photo').onclose = () => {
   photo = null;
   thaw();
 };
-$('list').onclose = thaw;
+$('list').onclose = () => {
+  looking = null;
+  thaw();
+};
 $('language').onclick = () => {
   speak(language() === 'ja' ? 'en' : 'ja');
   if (gate && shown) show(shown);

@@ -187,6 +187,25 @@ async function folder(page) {
   await page.keyboard.press('Escape');
 }
 
+// Files that come while others are judged take their place: no row of the first is in the second's list.
+async function twoFolders(page) {
+  await page.evaluate(() => {
+    const score = window.winnow.gate.score.bind(window.winnow.gate);
+    window.winnow.gate.score = (picture) => new Promise((done) => setTimeout(done, 300)).then(() => score(picture));
+  });
+  const photo = readFileSync(Object.keys(plan.photos)[0]);
+  const files = (name, count) => Array.from({ length: count }, (_, i) => ({ name: `${name}${i}.png`, mimeType: 'image/png', buffer: photo }));
+  const names = () => page.locator('#results li span').allTextContents();
+  await page.setInputFiles('#file', files('first', 4));
+  await page.waitForFunction(() => document.querySelectorAll('#results li').length === 1);
+  await page.setInputFiles('#file', files('second', 3));
+  await page.waitForFunction(() => !/Judging/.test(document.getElementById('list-sum').textContent));
+  await page.waitForTimeout(700); // whatever is left of the first
+  assert.deepEqual(await names(), ['second0.png', 'second1.png', 'second2.png']);
+  await page.keyboard.press('Escape');
+  await page.evaluate(() => delete window.winnow.gate.score);
+}
+
 // A gate with classes tells the diagnosis of an accepted picture, and of no other; its advice is in the user's words.
 async function classes(page) {
   await page.setInputFiles('#file', plan.classes.gate);
@@ -320,6 +339,7 @@ await scores(page);
 await photos(page);
 await sharing(page);
 await folder(page);
+await twoFolders(page);
 await japanese(page);
 await brokenGate(page);
 await cameras(page);
