@@ -24,6 +24,7 @@ backbone: build ## fetch a pretrained backbone, so that gates are good from the 
 	@$(BUILD)/winnow backbone get
 
 web: build ## compile the runtime for the browser; then: build/winnow serve --gate GATE
+	@tools/setup.sh web
 	@tools/wasm.sh
 
 browser: ## put a browser here, for the tests that look at pages (apt-get, npm)

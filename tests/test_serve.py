@@ -34,6 +34,18 @@ def versions(url):
     check(status == 200 and body.endswith(b"more") and headers["ETag"] == etag, "a changed page", status)
 
 
+def refusals():
+    """It does not start with what would make a page that cannot work."""
+    serve = ["serve", "--port", "0", "--web"]
+    with open("README.md", "w") as file:
+        file.write("# Not a gate, whatever its size\n")
+    refused("README.md|not a gate|safetensors", *serve, "web", "--gate", "README.md", timeout=20)
+    refused("missing.safetensors", *serve, "web", "--gate", "missing.safetensors", timeout=20)
+    refused("index.html|--web", *serve, ".", timeout=20)
+    os.rename("web/gate/winnow.wasm", "winnow.wasm")
+    refused("winnow.wasm|run `make web`", *serve, "web", "--gate", "gate.safetensors", timeout=20)
+
+
 os.makedirs("web/gate")
 for name in ("index.html", "gate/winnow.wasm"):
     with open("web/" + name, "w") as file:
@@ -45,3 +57,4 @@ try:
 finally:
     server.send_signal(signal.SIGINT)
     check(server.wait(timeout=10) == 0, "serve ended with", server.returncode)
+refusals()

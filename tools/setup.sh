@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# usage: setup.sh [test|long]
-# Installs what winnow needs to build (`test`: and for the tests of the web part, a browser among it; `long`: and for
-# `make test-long`), and says so; silent and instant where nothing is missing.
+# usage: setup.sh [web|test|long]
+# Installs what winnow needs to build (`web`: and to compile the runtime for browsers; `test`: and for the tests of the web
+# part, a browser among it; `long`: and for `make test-long`), and says so; silent and instant where nothing is missing.
 set -eu
 
 missing=
@@ -47,6 +47,8 @@ if [ -n "${1:-}" ]; then
     wasm_clang=16 # the first that knows relaxed SIMD; `clang` where that is newer
     version=$(clang -dumpversion 2>/dev/null) && [ "${version%%.*}" -ge 16 ] && wasm_clang=
     need "wasm-ld${wasm_clang:+-16}" "clang${wasm_clang:+-16} lld${wasm_clang:+-16} wasi-libc libclang-rt-${wasm_clang:+16-}dev-wasm32" "lld wasi-libc"
+fi
+if [ -n "${1:-}" ] && [ "$1" != web ]; then
     need node "nodejs npm" node
     need npm npm node
     command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 ||

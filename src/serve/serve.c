@@ -6,6 +6,7 @@
 #include "serve.h"
 
 #include "../library/library.h"
+#include "../runtime/safetensors.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -118,8 +119,7 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
 static void tag_of(const struct stat *info, char tag[64])
 {
     snprintf(tag, 64, "\"%llx-%llx-%llx\"", (unsigned long long)info->st_size,
-             (unsigned long long)info->MODIFIED_TIME.tv_sec,
-             (unsigned long long)info->MODIFIED_TIME.tv_nsec);
+             (unsigned long long)info->MODIFIED_TIME.tv_sec, (unsigned long long)info->MODIFIED_TIME.tv_nsec);
 }
 
 /* Whether the sender has this version: a long gate is not sent again. */
@@ -167,19 +167,37 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     return answer(connection, same ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK, response, wn_serve_type(url));
 }
 
+static bool holds(const char *folder, const char *name)
+{
+    char path[4096];
+    return (size_t)snprintf(path, sizeof path, "%s/%s", folder, name) < sizeof path && !access(path, R_OK);
+}
+
+/* What would make a page that cannot work is told here, where there is somebody to read it. */
+static winnow_status check_files(const char *web, const char *gate, winnow_error *error)
+{
+    if (!holds(web, "index.html"))
+        return wn_fail(error, WINNOW_ERROR_IO, -1,
+                       "%s: no page there: give the folder that holds index.html by --web", web);
+    if (!holds(web, "gate/winnow.wasm"))
+        return wn_fail(error, WINNOW_ERROR_IO, -1, "%s/gate/winnow.wasm: not there yet: run `make web`", web);
+    wn_safetensors *file;
+    if (gate && wn_safetensors_read(gate, &file, error))
+        return wn_fail_prefix(error, error->code, "not a gate nor a backbone");
+    if (gate)
+        wn_safetensors_free(file);
+    return WINNOW_OK;
+}
+
 winnow_status wn_serve_start(const char *web, const char *gate, const char *address, int port,
                              wn_server **server, int *bound, winnow_error *error)
 {
-    char index[4096];
     struct sockaddr_in where = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     if (inet_pton(AF_INET, address, &where.sin_addr) != 1)
         return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
                        "%s: not an address: use e.g. 127.0.0.1, or 0.0.0.0 for all", address);
-    if ((size_t)snprintf(index, sizeof index, "%s/index.html", web) >= sizeof index || access(index, R_OK))
-        return wn_fail(error, WINNOW_ERROR_IO, -1,
-                       "%s: no page there: give the folder that holds index.html by --web", web);
-    if (gate && access(gate, R_OK))
-        return wn_fail(error, WINNOW_ERROR_IO, -1, "%s: cannot read: %s", gate, strerror(errno));
+    if (check_files(web, gate, error))
+        return error->code;
     if (!WN_LIBRARY_LOAD(WN_MICROHTTPD_LIBRARY, "MHD_", FUNCTIONS, &http))
         return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1, "serving needs libmicrohttpd: install %s",
                        WN_MICROHTTPD_LIBRARY);

@@ -11,7 +11,8 @@ typedef struct wn_server wn_server;
 
 /* Serves the folder `web` on address:port (port 0: any that is free), and `gate` (NULL: what the folder has)
  * as /gate.safetensors, until wn_serve_stop. The paths must outlive the server. Requests are answered on
- * threads of its own. The port is written to *bound. */
+ * threads of its own. The port is written to *bound. Refuses a folder without the page or without the
+ * runtime for browsers, and a gate that is no safetensors file. */
 winnow_status wn_serve_start(const char *web, const char *gate, const char *address, int port,
                              wn_server **server, int *bound, winnow_error *error);
 void wn_serve_stop(wn_server *server);
