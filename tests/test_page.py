@@ -61,12 +61,13 @@ def make_gate():
         drawn.gate(winnow, "gate.safetensors")
 
 
-def film(name, pictures):
-    """Frames that show the pictures: their files, and those of what lies under the guide of a phone's screen in each."""
+def film(name, pictures, *raw):
+    """Frames that show the pictures: their files, and those of what lies under the guide of a phone's screen in each; with the name of a
+    y4m file, that of the frames too, 60 a second."""
     frames, squares = ([f"{name}-{i}.{kind}" for i in range(len(pictures))] for kind in ("jpg", "png"))
     with open(f"{name}.json", "w") as file:
         json.dump([{"source": p, "frame": f, "square": s} for p, f, s in zip(pictures, frames, squares)], file)
-    node("film.mjs", f"{name}.json")
+    node("film.mjs", f"{name}.json", *raw)
     return frames, squares
 
 
@@ -249,13 +250,8 @@ def teach(url):
 
 
 def rate(url, count=300):
-    """Frames a second, of a camera of 60: drawn stripes that move."""
-    width, height = 640, 480
-    with open("camera.y4m", "wb") as file:
-        file.write(b"YUV4MPEG2 W%d H%d F60:1 Ip A1:1 C420jpeg\n" % (width, height))
-        for i in range(30):
-            luma = bytes((x + 8 * i) % 256 for x in range(width)) * height
-            file.write(b"FRAME\n" + luma + bytes([100 + i]) * (width * height // 4) + bytes([150 - i]) * (width * height // 4))
+    """Frames a second, of a camera of 60 with the pixels that camera.js asks for, which shows another picture in each."""
+    film("rate", sum((pick(kind, 10) for kind in KINDS), []), "camera.y4m")
     node("rate.mjs", "camera.y4m", count)
 
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The camera's picture, and the square of it that lies under the guide, which is what the gate sees.
 
+// 1280x720, because the square of it that is photographed goes on to a diagnosis; half of that is hardly faster (docs/web.md).
 // `lost` is called when the camera goes away by itself.
 export async function startCamera(video, facing, lost) {
   for (const track of video.srcObject?.getTracks() ?? []) track.stop();
