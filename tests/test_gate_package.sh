@@ -11,6 +11,8 @@ for tool in node npm; do
 done
 tools/wasm.sh || { [ $? != 2 ] || exit 77; exit 1; } # 2: a tool is missing (tools/setup.sh long installs it)
 work=$(mktemp -d)
+alone=$(cd web/gate && npm test 2>&1) && { echo 'npm test without a gate passed'; exit 1; }
+echo "$alone" | grep -q 'meson test -C build "gate package"' || { echo "npm test alone does not say what it needs: $alone"; exit 1; }
 trap 'rm -rf "$work"' EXIT
 "$winnow" synth "$work/p" --count 24 --size 128x128 >/dev/null
 WINNOW_HOME=$work "$winnow" train --backbone none --normal "$work/p/train/normal" --abnormal "$work/p/train/other" --width 0.35 --input-size 96 \

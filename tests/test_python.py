@@ -4,7 +4,7 @@
 
 The Python package: wheels with and without a library, and python/tests with what pip installs from them. pip brings what they need into the
 folder VENV; where it cannot, nothing is tested, and that is said."""
-import glob, os, shutil, subprocess, sys, tempfile
+import glob, os, shutil, subprocess, sys, tempfile, zipfile
 
 winnow, build, venv = (os.path.abspath(path) for path in sys.argv[1:4])
 root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -64,6 +64,10 @@ try:
     check(result.stdout.strip() == library, result.stdout)
     result = run(*command, env={**os.environ, "WINNOW_LIBRARY": "/dev/null"})
     check(result.returncode and "ImportError: /dev/null is not libwinnow" in result.stdout, result.stdout)
+
+    with zipfile.ZipFile(thin) as wheel_file:
+        licence = [name for name in wheel_file.namelist() if name.endswith("LICENSE")]
+        check(len(licence) == 1 and wheel_file.read(licence[0]) == open(os.path.join(root, "LICENSE"), "rb").read(), "the wheel's licence", licence)
 
     whole = wheel("whole", library)
     check("-py3-none-any" not in whole and "winnow/libwinnow." in files(whole), whole, files(whole))
