@@ -384,12 +384,26 @@ async function take(files) {
   else lookThrough(pictures); // which says what is wrong
 }
 
-// { result, thumbnail } or { fault, thumbnail } of a file.
+// A photo of more pixels than a phone's memory takes lightly is made smaller while it is decoded.
+const LARGEST = 12e6;
+
+async function decode(file) {
+  const image = new Image();
+  image.src = URL.createObjectURL(file);
+  await new Promise((done) => (image.onload = image.onerror = done)); // which knows its size, and has not decoded it
+  URL.revokeObjectURL(image.src);
+  const { naturalWidth: width, naturalHeight: height } = image;
+  if (width * height <= LARGEST) return createImageBitmap(file); // or no photo, which this says
+  const scale = Math.sqrt(LARGEST / (width * height));
+  return createImageBitmap(file, { resizeWidth: Math.floor(scale * width), resizeHeight: Math.floor(scale * height), resizeQuality: 'high' });
+}
+
+// { result, thumbnail } or { fault, detail, thumbnail } of a file; the fault by its name in strings.js.
 async function judgeFile(file) {
   const thumbnail = document.createElement('canvas');
   thumbnail.width = thumbnail.height = 96;
   try {
-    const bitmap = await createImageBitmap(file);
+    const bitmap = await decode(file);
     const side = Math.min(bitmap.width, bitmap.height);
     thumbnail.getContext('2d').drawImage(bitmap, (bitmap.width - side) / 2, (bitmap.height - side) / 2, side, side, 0, 0, 96, 96);
     return { thumbnail, result: await gate.score(bitmap) };

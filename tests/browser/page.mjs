@@ -127,6 +127,46 @@ async function photos(page) {
   assert.ok(seen.has('normal') && seen.size > 1, [...seen].join());
 }
 
+// A photo of 24 megapixels, which iOS could not draw: it is judged smaller, upright, and the same but for what the smoothing does.
+async function hugePhoto(page) {
+  const source = readFileSync(Object.keys(plan.photos)[0]).toString('base64');
+  const { huge, whole, package: ofPackage, largest } = await page.evaluate(async (source) => {
+    const photo = await createImageBitmap(new Blob([Uint8Array.from(atob(source), (c) => c.charCodeAt(0))]));
+    const canvas = new OffscreenCanvas(6000, 4000);
+    const context = canvas.getContext('2d');
+    context.drawImage(photo, 0, 0, 6000, 4000);
+    const { Gate } = await import('./gate/index.js');
+    const gate = await Gate.load('gate.safetensors');
+    const whole = gate.score(context.getImageData(0, 0, 6000, 4000)).similarity;
+    let largest = 0;
+    const Canvas = window.OffscreenCanvas;
+    window.OffscreenCanvas = class extends Canvas {
+      constructor(width, height) {
+        super(width, height);
+        largest = Math.max(largest, width * height);
+      }
+    };
+    const ofPackage = gate.score(await createImageBitmap(canvas)).similarity;
+    window.OffscreenCanvas = Canvas;
+    gate.free();
+    const score = window.winnow.gate.score.bind(window.winnow.gate);
+    window.winnow.gate.score = (picture) => ((window.judged = [picture.width, picture.height]), score(picture));
+    const reader = new FileReader();
+    reader.readAsDataURL(await canvas.convertToBlob({ type: 'image/jpeg', quality: 0.95 }));
+    await new Promise((done) => (reader.onload = done));
+    return { huge: reader.result.split(',')[1], whole, package: ofPackage, largest };
+  }, source);
+  assert.ok(largest > 11e6 && largest <= 12e6, `a canvas of ${largest} pixels`);
+  await page.setInputFiles('#file', { name: 'huge.jpg', mimeType: 'image/jpeg', buffer: Buffer.from(huge, 'base64') });
+  await open(page, 'photo');
+  assert.deepEqual(await page.evaluate(() => window.judged), [4242, 2828]);
+  const shown = Number((await page.locator('#photo-detail').textContent()).match(/similarity (-?[\d.]+)/)[1]);
+  console.log(`a photo of 24 megapixels: similarity ${whole.toFixed(4)} whole, ${ofPackage.toFixed(4)} at 12 megapixels, ${shown} in the page`);
+  for (const similarity of [ofPackage, shown]) assert.ok(Math.abs(similarity - whole) < 0.03 * Math.max(1, Math.abs(whole)), `${similarity}, whole ${whole}`);
+  await page.keyboard.press('Escape');
+  await page.evaluate(() => delete window.winnow.gate.score);
+}
+
 // Sharing gives the other app a picture; where there is no other app, a file.
 async function sharing(page) {
   await page.evaluate(() => document.activeElement.blur());
@@ -266,6 +306,14 @@ async function installs(page) {
   const session = await page.context().newCDPSession(page);
   const { installabilityErrors } = await session.send('Page.getInstallabilityErrors');
   assert.deepEqual(installabilityErrors.filter(({ errorId }) => errorId !== 'in-incognito'), []); // as contexts of tests are
+  const { manifest, icons } = await page.evaluate(async () => {
+    const manifest = await (await fetch('manifest.webmanifest')).json();
+    const size = async ({ src }) => createImageBitmap(await (await fetch(src)).blob()).then(({ width, height }) => `${width}x${height}`);
+    return { manifest, icons: await Promise.all(manifest.icons.filter(({ type }) => type === 'image/png').map(async (icon) => [icon.purpose, icon.sizes, await size(icon)])) };
+  });
+  assert.deepEqual(icons, [['any', '192x192', '192x192'], ['any', '512x512', '512x512'], ['maskable', '512x512', '512x512']]);
+  assert.deepEqual([manifest.id, manifest.scope, manifest.lang], ['./', './', 'en']);
+  assert.match(await page.locator('#file').getAttribute('accept'), /application\/octet-stream/); // without it, iOS greys gate files out
 }
 
 async function japanese(page) {
@@ -376,6 +424,7 @@ await end(blind);
 
 const old = await start(video, camera, '--js-flags=--no-enable-sse4-1'); // without it, V8 has no SIMD
 await lacking('no-simd', { en: /no WebAssembly SIMD/, ja: /WebAssembly SIMD に対応していない/ }, old, { permissions: ['camera'] });
+await hugePhoto(page);
 const slow = await live(old, { permissions: ['camera'] });
 assert.equal(await slow.evaluate(() => window.winnow.gate.build), 'plain');
 await slow.click('#message [data-text=close]');
