@@ -142,9 +142,10 @@ def served(url):
 
 
 def make_site():
-    """The page and its gate as plain files."""
+    """The page and its gate as plain files: whole, and without the WebAssembly."""
     shutil.copytree(os.path.join(root, "web"), "site", ignore=shutil.ignore_patterns("*.safetensors", "test", "src"))
     shutil.copy("gate.safetensors", "site")
+    shutil.copytree("site", "half", ignore=shutil.ignore_patterns("*.wasm"))
 
 
 @contextlib.contextmanager
@@ -170,9 +171,9 @@ def page(url):
     plan = {"photos": {os.path.abspath(p): r for p, r in zip(pictures, judge("gate.safetensors", pictures))},
             "threshold": float(json.loads(done("info", "--json", "gate.safetensors"))["metadata"]["winnow.threshold"]),
             "classes": None if real else make_classes(), "pixels": native_pixels(), "shots": shots_name}
-    with static("site") as plan["static"], open("plan.json", "w") as file:
-        json.dump(plan, file)
-        file.flush()
+    with static("site") as plan["static"], static("half") as plan["half"]:
+        with open("plan.json", "w") as file:
+            json.dump(plan, file)
         node("page.mjs", video("page.mjpeg", frames, 30), "plan.json")
 
 

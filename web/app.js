@@ -44,6 +44,15 @@ function number(ring, result) {
   ring.querySelector('text').textContent = sureness(result);
 }
 
+// What the library says, in English, small below what the page says.
+function explain(element, text, detail) {
+  setText(element, text);
+  if (!detail) return;
+  const small = element.appendChild(document.createElement('small'));
+  small.lang = 'en';
+  small.textContent = detail;
+}
+
 let told = 0;
 
 // The ring and the verdict move with the frames, numbers a few times a second: faster ones cannot be read.
@@ -69,7 +78,8 @@ let said = null;
 function tell(name, actions = [], detail = '') {
   said = name && { name, actions, detail };
   $('message').hidden = !name;
-  $('message').querySelector('p').textContent = name ? t(name) + detail : '';
+  $('message').querySelector('p').textContent = name ? t(name) : '';
+  $('message').querySelector('small').textContent = detail;
   for (const button of $('message').querySelectorAll('button')) {
     button.hidden = !actions.includes(button.dataset.text);
     button.classList.toggle('primary', button.dataset.text === actions[0]);
@@ -96,6 +106,7 @@ async function open(data) {
   try {
     await useGate(data);
   } catch (error) {
+    if (error.code === 'module') return tell('noModule', ['again'], error.message);
     teacher = await WorkerLearner.load(data).catch(() => null);
     if (!teacher) return tell('broken', ['open', 'close'], error.message);
     gate?.free();
@@ -286,13 +297,14 @@ async function send() {
   if (result?.verdict !== 'normal') return;
   $('send').disabled = true;
   const heard = !window.dispatchEvent(new CustomEvent('winnow-accepted', { cancelable: true, detail: photo })) || api.onAccepted;
-  let answer;
+  let answer, fault;
   try {
     answer = await api.onAccepted?.(blob, result);
   } catch (error) {
-    answer = t('fault') + error.message;
+    fault = error.message;
   }
   if (photo?.blob !== blob) return;
+  if (fault) return explain($('answer'), t('fault'), fault);
   if (result.class) answer = t('diagnosis', result.class, percent(result.probability));
   $('answer').textContent = typeof answer === 'string' ? answer : t(heard ? 'sent' : 'nobody');
 }
@@ -373,6 +385,7 @@ async function filesOf(items) {
 }
 
 async function take(files) {
+  if ($('open').disabled) return;
   const model = files.find((file) => file.name.endsWith('.safetensors'));
   if (model) await openFile(await model.arrayBuffer());
   const pictures = files.filter((file) => file !== model).sort((a, b) => a.name.localeCompare(b.name));
@@ -408,18 +421,18 @@ async function judgeFile(file) {
     thumbnail.getContext('2d').drawImage(bitmap, (bitmap.width - side) / 2, (bitmap.height - side) / 2, side, side, 0, 0, 96, 96);
     return { thumbnail, result: await gate.score(bitmap) };
   } catch (error) {
-    return { thumbnail, fault: error instanceof DOMException ? t('noPhoto') : error.message };
+    return error instanceof DOMException ? { thumbnail, fault: 'noPhoto' } : { thumbnail, fault: 'notJudged', detail: error.message };
   }
 }
 
-function rowOf(file, { result, fault, thumbnail }) {
+function rowOf(file, { result, fault, detail, thumbnail }) {
   const row = document.createElement('li');
   const button = document.createElement('button');
   const name = document.createElement('span');
   const verdict = document.createElement('b');
   row.dataset.verdict = result?.verdict ?? 'none';
-  name.textContent = file.name;
-  verdict.textContent = result ? `${t(result.verdict)} · ${sureness(result)}` : fault;
+  explain(name, file.name, detail);
+  verdict.textContent = result ? `${t(result.verdict)} · ${sureness(result)}` : t(fault);
   button.disabled = !result;
   button.onclick = () => lookAt(file, result);
   button.append(thumbnail, name, verdict);
@@ -432,14 +445,14 @@ let looking = null; // the files that the list is of
 // Many photos: a list that grows while they are judged, until it is closed or others take their place.
 async function lookThrough(files) {
   looking = files;
-  const counts = { normal: 0, unsure: 0, abnormal: 0, noPhoto: 0 };
+  const counts = { normal: 0, unsure: 0, abnormal: 0, noPhoto: 0, notJudged: 0 };
   $('results').replaceChildren();
   freeze($('list'));
   for (const [i, file] of files.entries()) {
     setText($('list-sum'), t('judging', i + 1, files.length));
     const judged = await judgeFile(file);
     if (looking !== files) return;
-    counts[judged.result?.verdict ?? 'noPhoto']++;
+    counts[judged.result?.verdict ?? judged.fault]++;
     $('results').append(rowOf(file, judged));
   }
   const parts = Object.entries(counts).filter(([, count]) => count);
@@ -470,7 +483,7 @@ function toggleLesson(on = $('lesson').hidden) {
   if (!bytes) return;
   learnerReady()
     .then(async (l) => progress(await l.state()))
-    .catch(() => setText($('progress'), t('notTaught')))
+    .catch((error) => explain($('progress'), t(error.code === 'module' ? 'noModule' : 'notTaught'), error.code && error.message))
     .finally(() => $('lesson').classList.toggle('useless', !learner));
 }
 
@@ -494,7 +507,7 @@ function hold(button, label) {
     event.preventDefault();
     button.classList.add('held');
     held = {};
-    collect(held).catch((error) => setText($('progress'), error.message));
+    collect(held).catch((error) => explain($('progress'), t('fault'), error.message));
   };
   const end = () => {
     if (held) ended = performance.now();
@@ -567,7 +580,8 @@ $('language').onclick = () => {
   if (said) tell(said.name, said.actions, said.detail);
 };
 $('open').onclick = () => $('file').click();
-const again = () => (said.name === 'unreachable' ? openServed() : camera(facing));
+const AGAIN = { unreachable: openServed, noModule: () => location.reload() };
+const again = () => (AGAIN[said.name] ?? (() => camera(facing)))();
 const help = { open: $('open').onclick, again, close: () => tell(null) };
 for (const button of $('message').querySelectorAll('button')) button.onclick = help[button.dataset.text];
 $('file').onchange = async ({ target }) => {
@@ -595,6 +609,7 @@ hold($('isnot'), 'abnormal');
 speak();
 show(null);
 if (typeof WebAssembly === 'undefined') {
+  for (const id of ['open', 'turn', 'shoot', 'teach']) $(id).disabled = true;
   tell('noWasm');
 } else {
   navigator.serviceWorker?.register('sw.js').catch(() => {});

@@ -8,7 +8,7 @@ const en = {
   teachHelp: 'Hold a button while the camera looks around.', taught: 'share of the pictures that the promise takes',
   tryIt: ' Try it, and hold again to correct it.',
   is: 'This is it', isnot: 'This is not', save: 'Save the gate', forget: 'Start again',
-  send: 'Send to the diagnosis', share: 'Share', back: 'Back', again: 'Try again', close: 'Continue', dropped: 'Photos', noPhoto: 'not a photo',
+  send: 'Send to the diagnosis', share: 'Share', back: 'Back', again: 'Try again', close: 'Continue', dropped: 'Photos', noPhoto: 'not a photo', notJudged: 'not judged',
   accepted: 'Good — accepted', sent: 'Sent.', nobody: 'Accepted. This page has no diagnosis to send it to.',
   diagnosis: (name, share) => `Diagnosis: ${name} · ${share}`, judging: (i, n) => `Judging ${i} of ${n} …`, refused: 'Only an accepted picture can be sent.',
   notTaught: 'This gate cannot be taught: its network was trained on its own photos. Open a backbone, or a gate that was made on one.',
@@ -24,7 +24,8 @@ const en = {
   insecure: 'Browsers give the camera to https pages only. Photos can be opened or dropped here.',
   noWasm: 'This browser cannot run WebAssembly. A current Safari, Chrome, Edge or Firefox can.',
   noSimd: 'This browser has no WebAssembly SIMD, so the gate looks at fewer frames a second. An update makes it fast: Safari 16.4, Chrome 91, Firefox 89 or newer.',
-  broken: 'This file is not a gate: ', fault: 'Something went wrong: ', promised: (text) => `${text}.`,
+  broken: 'This file cannot be opened as a gate. A gate is a .safetensors file that winnow wrote.', fault: 'Something went wrong.',
+  noModule: 'A part of this page could not be loaded. Check the connection and try again.', promised: (text) => `${text}.`,
   promise: (share, sure) => `turns away at most ${share} of the right pictures, ${sure ? `with ${sure} confidence` : 'on average'}`,
 };
 // What winnow_learner_describe says.
@@ -45,7 +46,7 @@ const ja = {
   teachHelp: 'ボタンを押したまま、カメラを動かしてください。', taught: '約束に必要な写真の割合',
   tryIt: '試してみて、まちがいがあれば、もう一度押して直してください。',
   is: 'これです', isnot: 'ちがいます', save: 'ゲートを保存', forget: 'やり直す',
-  send: '診断へ送る', share: '共有', back: '戻る', again: '再試行', close: '続ける', dropped: '写真', noPhoto: '写真ではありません',
+  send: '診断へ送る', share: '共有', back: '戻る', again: '再試行', close: '続ける', dropped: '写真', noPhoto: '写真ではありません', notJudged: '判定できません',
   accepted: '合格です', sent: '送信しました。', nobody: '合格です。このページには送信先の診断がありません。',
   diagnosis: (name, share) => `診断: ${name} · ${share}`, judging: (i, n) => `${n} 枚中 ${i} 枚目を判定中…`, refused: '合格した写真だけを送信できます。',
   notTaught: 'このゲートには教えられません。ネットワークごと学習したものだからです。バックボーン、またはそれから作ったゲートを開いてください。',
@@ -61,7 +62,8 @@ const ja = {
   insecure: 'カメラは https のページでのみ使えます。写真を開くか、ドロップしてください。',
   noWasm: 'このブラウザは WebAssembly に対応していません。新しい Safari、Chrome、Edge、Firefox をお使いください。',
   noSimd: 'このブラウザは WebAssembly SIMD に対応していないため、判定が遅くなります。Safari 16.4、Chrome 91、Firefox 89 以降に更新すると速くなります。',
-  broken: 'ゲートのファイルではありません: ', fault: 'エラー: ', promised: inJapanese,
+  broken: 'このファイルはゲートとして開けません。winnow が書き出した .safetensors ファイルを選んでください。', fault: 'エラーが発生しました。',
+  noModule: 'このページの一部を読み込めませんでした。接続を確かめて、再試行してください。', promised: inJapanese,
   promise: (share, sure) => `正しい写真のうち退けるのは${sure ? `最大 ${share}(信頼度 ${sure})` : `平均で最大 ${share}`}`,
 };
 export const languages = { en, ja };

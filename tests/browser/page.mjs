@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // usage: page.mjs VIDEO.mjpeg PLAN.json
 // Looks at the camera page with a fake camera. PLAN.json: { photos: {path: native result}, threshold, pixels: what the native build makes of
-// `made`, classes: null or { gate, advice, photos } of a gate with classes, static: the page at a server of plain files, shots: a word for the screenshots' names }.
+// `made`, classes: null or { gate, advice, photos } of a gate with classes, static: the page at a server of plain files, half: the same without its WebAssembly, shots: a word for the screenshots' names }.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, writeFileSync, copyFileSync, mkdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -163,6 +163,12 @@ async function hugePhoto(page) {
   const shown = Number((await page.locator('#photo-detail').textContent()).match(/similarity (-?[\d.]+)/)[1]);
   console.log(`a photo of 24 megapixels: similarity ${whole.toFixed(4)} whole, ${ofPackage.toFixed(4)} at 12 megapixels, ${shown} in the page`);
   for (const similarity of [ofPackage, shown]) assert.ok(Math.abs(similarity - whole) < 0.03 * Math.max(1, Math.abs(whole)), `${similarity}, whole ${whole}`);
+  await page.keyboard.press('Escape');
+  const exif = Buffer.from('ffe100224578696600004d4d002a00000008000101120003000000010006000000000000', 'hex'); // turn it to the right
+  const turned = Buffer.concat([Buffer.from(huge, 'base64').subarray(0, 2), exif, Buffer.from(huge, 'base64').subarray(2)]);
+  await page.setInputFiles('#file', { name: 'turned.jpg', mimeType: 'image/jpeg', buffer: turned });
+  await open(page, 'photo');
+  assert.deepEqual(await page.evaluate(() => window.judged), [2828, 4242]);
   await page.keyboard.press('Escape');
   await page.evaluate(() => delete window.winnow.gate.score);
 }
@@ -330,14 +336,52 @@ async function japanese(page) {
   await page.click('#language');
 }
 
+// A sentence in the page's language, and below it what the library says.
 async function brokenGate(page) {
-  await page.setInputFiles('#file', { name: 'broken.safetensors', mimeType: 'application/octet-stream', buffer: Buffer.from('not a gate at all') });
-  assert.match(await message(page), /not a gate: .+/);
-  await accessible(page, 'a broken gate');
-  await shot(page, `${plan.shots}-broken-gate`);
-  await page.click('#message [data-text=close]');
+  const file = { name: 'broken.safetensors', mimeType: 'application/octet-stream', buffer: Buffer.from('not a gate at all') };
+  for (const sentence of [/^This file cannot be opened as a gate\. [^:]+$/, /^このファイルはゲートとして開けません。[^a-z:]*winnow[^:]+$/]) {
+    await page.setInputFiles('#file', file);
+    assert.match(await message(page), sentence);
+    assert.match(await page.locator('#message small[lang=en]').textContent(), /not a safetensors file/);
+    await accessible(page, 'a broken gate');
+    await shot(page, `${plan.shots}-broken-gate-${await page.locator('html').getAttribute('lang')}`);
+    await page.click('#message [data-text=close]');
+    await page.click('#language');
+  }
   const before = await page.evaluate(() => window.winnow.frames);
   await page.waitForFunction((n) => window.winnow.frames > n + 2, before); // the old gate goes on
+}
+
+// A fault of the library in a list of photos, and of an app that is handed an accepted one.
+async function faults(page) {
+  await page.click('#language');
+  await page.evaluate(() => {
+    window.winnow.gate.score = async () => {
+      throw new Error('byte 7: a fault');
+    };
+  });
+  assert.equal(await message(page), 'エラーが発生しました。'); // of the camera's frames
+  assert.equal(await page.locator('#message small').textContent(), 'byte 7: a fault');
+  await page.setInputFiles('#file', Object.keys(plan.photos)[0]);
+  await open(page, 'list');
+  await page.waitForFunction(() => document.querySelector('#results small'));
+  assert.equal(await page.locator('#results small').textContent(), 'byte 7: a fault');
+  assert.equal(await page.locator('#results b').textContent(), '判定できません');
+  await accessible(page, 'a photo that could not be judged');
+  await page.keyboard.press('Escape');
+  const before = await page.evaluate(() => delete window.winnow.gate.score && window.winnow.frames);
+  await page.waitForFunction((n) => window.winnow.frames > n + 2, before);
+  await page.click('#message [data-text=close]');
+  await page.evaluate(() => {
+    window.winnow.onAccepted = () => Promise.reject(new Error('no answer'));
+  });
+  await page.setInputFiles('#file', Object.keys(plan.photos).find((path) => plan.photos[path].verdict === 'normal'));
+  await open(page, 'photo');
+  await page.click('#send');
+  await page.waitForFunction(() => document.getElementById('answer').textContent === 'エラーが発生しました。no answer');
+  await page.evaluate(() => (window.winnow.onAccepted = null));
+  await page.keyboard.press('Escape');
+  await page.click('#language');
 }
 
 // Whatever serves it, the page allows itself its own files alone, and works.
@@ -367,11 +411,12 @@ async function offline(browser) {
 }
 
 // Browsers that lack something: each is told what helps, in both languages, and photos still work.
-async function lacking(name, wanted, browser, options = {}, prepare = null, argument) {
+async function lacking(name, wanted, browser, options = {}, prepare = null, argument, also = () => {}) {
   for (const locale of ['en', 'ja']) {
     const page = await visit(browser, { ...views.phone, ...options, locale }, prepare, argument);
     const text = await message(page);
     assert.match(text, wanted[locale], name);
+    await also(page);
     await accessible(page, `${name}, ${locale}`);
     await shot(page, `${name}-${locale}`);
     await page.context().close();
@@ -385,17 +430,23 @@ const page = await live(browser, { ...views.phone, colorScheme: 'light' });
 await guide(page);
 await scores(page);
 await photos(page);
+await hugePhoto(page);
 await sharing(page);
 await folder(page);
 await twoFolders(page);
 await japanese(page);
 await brokenGate(page);
+await faults(page);
 await cameras(page);
 if (plan.classes) await classes(page);
 await page.context().close();
 await policy(browser);
 await offline(browser);
-await lacking('no-wasm', { en: /cannot run WebAssembly/, ja: /WebAssembly に対応していません/ }, browser, {}, () => delete window.WebAssembly);
+await lacking('no-wasm', { en: /cannot run WebAssembly/, ja: /WebAssembly に対応していません/ }, browser, {}, () => delete window.WebAssembly, null, async (page) => {
+  const usable = await page.locator('button:visible:not(:disabled)').evaluateAll((buttons) => buttons.map(({ id }) => id));
+  assert.deepEqual(usable, ['language'], 'only what works can be pressed');
+});
+await lacking('no-module', { en: /part of this page could not be loaded/, ja: /一部を読み込めません/ }, browser, { site: plan.half });
 const empty = { en: /no gate here yet/, ja: /ゲートがありません/ };
 await lacking('no-gate', empty, browser, { serviceWorkers: 'block' }, () => {
   const get = window.fetch;
@@ -424,7 +475,6 @@ await end(blind);
 
 const old = await start(video, camera, '--js-flags=--no-enable-sse4-1'); // without it, V8 has no SIMD
 await lacking('no-simd', { en: /no WebAssembly SIMD/, ja: /WebAssembly SIMD に対応していない/ }, old, { permissions: ['camera'] });
-await hugePhoto(page);
 const slow = await live(old, { permissions: ['camera'] });
 assert.equal(await slow.evaluate(() => window.winnow.gate.build), 'plain');
 await slow.click('#message [data-text=close]');

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { end, live, message, start, url as origin, views, visit } from './browser.mjs';
+import { accessible, end, live, message, shot, start, url as origin, views, visit } from './browser.mjs';
 
 const [video, otherGate] = process.argv.slice(2);
 const GATE = '/gate.safetensors';
@@ -81,6 +81,7 @@ async function unreachable(browser) {
   mode.broken = GATE;
   const page = await visit(browser, { ...views.phone, permissions: ['camera'], site, expected: /ERR_EMPTY_RESPONSE|ERR_CONNECTION/ });
   assert.match(await message(page), /could not be loaded/);
+  await accessible(page, 'a gate that did not come');
   mode.broken = null;
   await page.click('#message [data-text=again]');
   await works(page);
@@ -97,6 +98,16 @@ async function ownGate(browser) {
   await page.reload();
   await works(page);
   await classes(page, 2);
+  for (const view of ['phone', 'narrow', 'desktop']) {
+    await page.setViewportSize(views[view].viewport);
+    const [button, ...others] = await Promise.all(['#own', '#figures', '#guide'].map((name) => page.locator(name).boundingBox()));
+    for (const other of others) {
+      const apart = button.y >= other.y + other.height || button.y + button.height <= other.y || button.x + button.width <= other.x;
+      assert.ok(apart, `${view}: the way back covers what is there`);
+    }
+    await shot(page, `own-gate-${view}`);
+  }
+  await accessible(page, 'a gate of the person\'s own');
   await page.click('#own');
   await classes(page, 0);
   assert.equal(await page.locator('#own').isVisible(), false);

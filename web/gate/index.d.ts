@@ -32,7 +32,10 @@ export interface Options {
   build?: Build;
 }
 
-export class WinnowError extends Error {}
+export class WinnowError extends Error {
+  /** 'module' where the WebAssembly or the worker could not be loaded; else the fault is what was given. */
+  code?: 'module';
+}
 export function bestBuild(): Build;
 
 export interface Stream {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The WebAssembly module: the fastest build that runs here, loaded once; strings and bytes in and out of its memory.
 
-/** A fault that winnow names: `message` is one line, what, where, what to do. */
+/** A fault that winnow names: `message` is one line, what, where, what to do; `code` is 'module' where the WebAssembly could not be loaded. */
 export class WinnowError extends Error {
-  constructor(message) {
+  constructor(message, code) {
     super(message);
     this.name = 'WinnowError';
+    this.code = code;
   }
 }
 
@@ -59,8 +60,12 @@ export class Module {
   static async load({ build = bestBuild() } = {}) {
     if (!BUILDS[build]) throw new WinnowError(`unknown build ${build}: use ${Object.keys(BUILDS).join(', ')}`);
     const url = new URL(BUILDS[build], import.meta.url);
-    const { instance } = await WebAssembly.instantiate(await fetchBytes(url), { wasi_snapshot_preview1: wasi });
-    return new Module(instance.exports, build);
+    try {
+      const { instance } = await WebAssembly.instantiate(await fetchBytes(url), { wasi_snapshot_preview1: wasi });
+      return new Module(instance.exports, build);
+    } catch (error) {
+      throw new WinnowError(`${BUILDS[build]} could not be loaded: ${error.message}`, 'module');
+    }
   }
 
   constructor(exports, build) {

@@ -9,17 +9,17 @@ class Remote {
   #ended = false;
 
   constructor() {
-    this.#worker.onmessage = ({ data: { call, value, error } }) => {
+    this.#worker.onmessage = ({ data: { call, value, error, code } }) => {
       const { resolve, reject } = this.#waiting.get(call);
       this.#waiting.delete(call);
       if (error === undefined) resolve(value);
-      else reject(new WinnowError(error));
+      else reject(new WinnowError(error, code));
     };
-    this.#worker.onerror = (event) => this.#refuse(event.message ?? 'the worker could not be started');
+    this.#worker.onerror = (event) => this.#refuse(event.message ?? 'the worker could not be started', 'module');
   }
 
-  #refuse(message) {
-    for (const { reject } of this.#waiting.values()) reject(new WinnowError(message));
+  #refuse(message, code) {
+    for (const { reject } of this.#waiting.values()) reject(new WinnowError(message, code));
     this.#waiting.clear();
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The other side of worker-gate.js: one request at a time, answered in order.
-import { Gate, Learner } from './index.js';
+import { Gate, Learner, WinnowError } from './index.js';
 
 const made = new Map();
 let next = 1;
@@ -45,7 +45,7 @@ self.onmessage = ({ data }) => {
     try {
       self.postMessage({ call: data.call, value: await actions[data.action](data) });
     } catch (error) {
-      self.postMessage({ call: data.call, error: error.message });
+      self.postMessage({ call: data.call, error: error.message, code: error instanceof WinnowError ? error.code : undefined });
     }
   });
 };
