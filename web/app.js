@@ -142,26 +142,29 @@ async function openServed() {
   if (bytes === data) await keepServed(data, response.headers);
 }
 
+// Where the browser keeps nothing, as in some private windows: undefined.
+const cache = async (name) => window.caches?.open(name).catch(() => undefined);
+
 // For visits without a network; from then on sw.js sees to it that it is the newest.
 async function keepServed(data, headers) {
-  const kept = navigator.serviceWorker && (await caches.open('winnow'));
+  const kept = navigator.serviceWorker && (await cache('winnow'));
   if (!kept || (await kept.match(served))) return;
   await kept.put(served, new Response(data, { headers })).catch(() => tell('notKept', ['close']));
 }
 
 async function keepOwn(data) {
   $('own').hidden = false;
-  const kept = await window.caches?.open(OWN);
+  const kept = await cache(OWN);
   await kept?.put(served, new Response(data)).catch(() => tell('notKept', ['close']));
 }
 
 async function dropOwn() {
   $('own').hidden = true;
-  await (await window.caches?.open(OWN))?.delete(served);
+  await (await cache(OWN))?.delete(served);
 }
 
 async function openKept() {
-  const kept = await (await window.caches?.open(OWN))?.match(served);
+  const kept = await (await cache(OWN))?.match(served);
   if (kept) await openFile(await kept.arrayBuffer());
   if (bytes) return;
   await dropOwn();

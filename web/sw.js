@@ -39,8 +39,8 @@ async function refreshFile(file) {
     if (!response) return;
     await kept.put(file, response);
   } catch (error) {
-    if (!error.gone) return; // the next visit tries again
-    await kept.delete(file);
+    if (error.gone) await kept.delete(file);
+    return; // the next visit tries again
   }
   for (const client of await self.clients.matchAll()) client.postMessage({ changed: file });
 }

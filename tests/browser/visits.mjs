@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // usage: visits.mjs VIDEO.mjpeg OTHER-GATE
 // Visits after the first, by way of a server that is quick, or answers nothing, or has something new; and the person's own gate, a file
-// with two classes, which stays until they go back to the site's.
+// with two classes, which stays until they go back to the site's, where the browser keeps anything.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -117,10 +117,31 @@ async function ownGate(browser) {
   await page.context().close();
 }
 
+// A browser that keeps nothing, and one that has no room: the page works, and the second says that the gate will not last.
+async function keepsNothing(browser) {
+  const refusing = await live(browser, { ...views.phone, site }, () => {
+    CacheStorage.prototype.open = () => Promise.reject(new DOMException('', 'SecurityError'));
+  });
+  await refusing.setInputFiles('#file', otherGate);
+  await classes(refusing, 2);
+  assert.equal(await refusing.locator('#message').isVisible(), false);
+  await refusing.context().close();
+  const full = await live(browser, { ...views.phone, site }, () => {
+    Cache.prototype.put = () => Promise.reject(new DOMException('', 'QuotaExceededError'));
+  });
+  assert.match(await message(full), /could not be kept/);
+  await full.click('#message [data-text=close]');
+  await full.setInputFiles('#file', otherGate);
+  await classes(full, 2);
+  assert.match(await message(full), /could not be kept/);
+  await full.context().close();
+}
+
 const browser = await start(video, '--use-fake-ui-for-media-stream');
 await laterVisits(browser);
 await unreachable(browser);
 await ownGate(browser);
+await keepsNothing(browser);
 await end(browser);
 between.close();
 between.closeAllConnections();
