@@ -26,7 +26,9 @@ export async function teach(backbone: ArrayBuffer, picture: ImageData): Promise<
   // @ts-expect-error: there are two labels
   learner.add(picture, 'rice');
   if (learner.state.needed) throw new WinnowError(learner.state.text);
-  const remote = await WorkerLearner.load(backbone);
+  const remote = await WorkerLearner.load(backbone).catch((error: WinnowError) => {
+    throw error.code === 'module' ? new Error('the connection') : error;
+  });
   console.log((await remote.add(picture, 'abnormal')).normals);
   return learner.learn().bytes;
 }
