@@ -283,6 +283,24 @@ static void changed_bytes_do_no_harm(void **state)
     }
 }
 
+/* One bit of the numbers of an archive: no pickle would notice. */
+static void damaged_numbers_are_refused(void **state)
+{
+    (void)state;
+    const file f = read_golden("torch_zip.pth");
+    static const float ramp[] = {-1, -0.875f, -0.75f, -0.625f, -0.5f, -0.375f};
+    uint8_t *numbers = memmem(f.bytes, f.size, ramp, sizeof ramp);
+    winnow_error error;
+    assert_non_null(numbers);
+    numbers[13] ^= 1;
+    assert_int_equal(parse_copy(f.bytes, f.size, &error), WINNOW_ERROR_FORMAT);
+    assert_int_equal(error.where, numbers - (uint8_t *)f.bytes);
+    assert_non_null(strstr(error.message, "CRC-32"));
+    numbers[13] ^= 1;
+    assert_int_equal(parse_copy(f.bytes, f.size, &error), WINNOW_OK);
+    free(f.bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +311,7 @@ int main(void)
         cmocka_unit_test(code_is_refused),
         cmocka_unit_test(bent_pickles_are_refused),
         cmocka_unit_test(changed_bytes_do_no_harm),
+        cmocka_unit_test(damaged_numbers_are_refused),
     };
     return cmocka_run_group_tests_name("torch", tests, NULL, NULL);
 }

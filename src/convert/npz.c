@@ -3,6 +3,7 @@
  * metadata.json. (APPNOTE.TXT of PKWARE, 4.3; numpy.lib.format, version 1.0.) */
 #include "export.h"
 #include "runtime/file.h"
+#include "zip.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,21 +41,6 @@ static void put32(FILE *out, uint32_t value)
     put16(out, value >> 16);
 }
 
-static uint32_t crc32_of(uint32_t crc, const void *bytes, size_t size)
-{
-    static uint32_t table[256];
-    const uint8_t *byte = bytes;
-    for (uint32_t i = 0; i < 256 && !table[255]; i++) {
-        uint32_t value = i;
-        for (int bit = 0; bit < 8; bit++)
-            value = value & 1 ? value >> 1 ^ 0xedb88320 : value >> 1;
-        table[i] = value;
-    }
-    for (crc = ~crc; size--; byte++)
-        crc = crc >> 8 ^ table[(crc ^ *byte) & 255];
-    return ~crc;
-}
-
 /* What local and central headers share. */
 static void put_common(FILE *out, const entry *e)
 {
@@ -76,7 +62,7 @@ static void add_file(archive *a, const char *name, const char *head, size_t head
 {
     entry *e = &a->entry[a->count++];
     snprintf(e->name, sizeof e->name, "%s", name);
-    e->crc = crc32_of(crc32_of(0, head, head_size), data, size);
+    e->crc = wn_crc32(wn_crc32(0, head, head_size), data, size);
     e->size = (uint32_t)(head_size + size);
     e->at = (uint32_t)ftell(a->out);
     put32(a->out, LOCAL);

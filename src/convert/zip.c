@@ -39,6 +39,20 @@ static winnow_status refuse(winnow_error *error, size_t where, const char *what)
                    what);
 }
 
+uint32_t wn_crc32(uint32_t crc, const void *bytes, size_t size)
+{
+    uint32_t table[256];
+    const uint8_t *byte = bytes;
+    for (uint32_t i = 0; i < 256; i++) {
+        table[i] = i;
+        for (int bit = 0; bit < 8; bit++)
+            table[i] = table[i] & 1 ? table[i] >> 1 ^ 0xedb88320 : table[i] >> 1;
+    }
+    for (crc = ~crc; size--; byte++)
+        crc = crc >> 8 ^ table[(crc ^ *byte) & 255];
+    return ~crc;
+}
+
 bool wn_zip_recognise(const void *bytes, size_t size)
 {
     return size >= 4 && get32(bytes) == LOCAL;
@@ -86,7 +100,8 @@ static winnow_status read_entry(const uint8_t *bytes, size_t directory, size_t e
         return refuse(error, local, "an entry that reaches beyond the file");
     if (memcmp(record + CENTRAL_SIZE, header + LOCAL_SIZE, name) != 0)
         return refuse(error, local, "an entry with another name than in the directory");
-    *entry = (wn_zip_entry){(const char *)record + CENTRAL_SIZE, name, bytes + start, size};
+    *entry =
+        (wn_zip_entry){(const char *)record + CENTRAL_SIZE, name, bytes + start, size, get32(record + 16)};
     *at += record_size;
     return WINNOW_OK;
 }
@@ -102,6 +117,18 @@ static winnow_status check_places(const wn_zip *zip, winnow_error *error)
         if (!compare_names(&zip->entry[i], &zip->entry[i - 1]))
             return refuse(error, (size_t)((const uint8_t *)zip->entry[i].name - zip->bytes),
                           "two entries of one name");
+    return WINNOW_OK;
+}
+
+/* After check_places: of entries that overlap, a small file could have any number to sum up. */
+static winnow_status check_sums(const wn_zip *zip, winnow_error *error)
+{
+    for (const wn_zip_entry *e = zip->entry; e < zip->entry + zip->count; e++)
+        if (wn_crc32(0, e->data, e->size) != e->crc)
+            return refuse(
+                error, (size_t)(e->data - zip->bytes),
+                "an entry whose CRC-32 is not the one in the directory; the file is damaged, or was "
+                "saved after torch.serialization.set_crc32_options(False)");
     return WINNOW_OK;
 }
 
@@ -144,7 +171,8 @@ winnow_status wn_zip_open(const void *bytes, size_t size, wn_arena *arena, wn_zi
     }
     if (at != directory + length)
         return refuse(error, at, "more in the directory than is promised");
-    return check_places(zip, error);
+    winnow_status status = check_places(zip, error);
+    return status ? status : check_sums(zip, error);
 }
 
 const wn_zip_entry *wn_zip_find(const wn_zip *zip, const char *name, size_t name_length)

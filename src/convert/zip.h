@@ -15,6 +15,7 @@ typedef struct wn_zip_entry {
     size_t name_length;
     const uint8_t *data;
     size_t size;
+    uint32_t crc; /* of the data */
 } wn_zip_entry;
 
 typedef struct wn_zip {
@@ -23,11 +24,14 @@ typedef struct wn_zip {
     size_t count;
 } wn_zip;
 
+/* The CRC-32 of ZIP (and PNG): of what gave `crc`, or of nothing (0), with bytes[size] after it. */
+uint32_t wn_crc32(uint32_t crc, const void *bytes, size_t size);
+
 /* Whether bytes[size] begins like an archive. */
 bool wn_zip_recognise(const void *bytes, size_t size);
 
 /* Lists the archive in bytes[size], which must outlive *zip; the list is the arena's. Checked: every entry
- * lies in the file, no two overlap and no two have one name. */
+ * lies in the file and has its checksum, no two overlap and no two have one name. */
 winnow_status wn_zip_open(const void *bytes, size_t size, wn_arena *arena, wn_zip *zip, winnow_error *error);
 
 /* NULL if there is none of that name. */
