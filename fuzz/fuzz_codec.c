@@ -105,3 +105,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     free(repaired);
     return 0;
 }
+
+bool wn_fuzz_accepts(const uint8_t *bytes, size_t size)
+{
+    codec_picture picture;
+    winnow_error error;
+    const winnow_status status = codec_decode(bytes, size, 0, &picture, &error);
+    codec_picture_free(&picture);
+    return !status || strstr(error.message, "no libheif");
+}

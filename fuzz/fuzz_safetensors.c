@@ -110,3 +110,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     free(repaired);
     return 0;
 }
+
+bool wn_fuzz_accepts(const uint8_t *bytes, size_t size)
+{
+    wn_safetensors *file;
+    winnow_error error;
+    if (wn_safetensors_parse(bytes, size, &file, &error))
+        return false;
+    wn_safetensors_free(file);
+    return true;
+}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * usage: fuzz_TARGET [--runs N] [--seed S] FILE|FOLDER ...
+ * usage: fuzz_TARGET [--runs N] [--seed S] [--refused WORD] FILE|FOLDER ...
  *
  * Runs a target on the files, then on N inputs made from them by a few random changes: the same ones for the
- * same seed on every machine. It follows no coverage, but needs no special compiler. With libFuzzer:
+ * same seed on every machine. The target must accept the files, and refuse those
+ * whose path has a WORD of --refused in it. It follows no coverage, but needs no special compiler. With
+ * libFuzzer:
  *
  *     CC=clang meson setup build-fuzz -Dc_args=-fsanitize=fuzzer-no-link -Db_sanitize=address,undefined \
  *         -Db_lundef=false && ninja -C build-fuzz
@@ -19,15 +21,26 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_INPUTS = 1000, MAX_SIZE = 1 << 20 };
+enum { MAX_INPUTS = 1000, MAX_SIZE = 1 << 20, MAX_WORDS = 8 };
 
 typedef struct input {
     uint8_t *bytes;
     size_t size;
+    bool good; /* to be accepted */
 } input;
 
 static input corpus[MAX_INPUTS];
 static size_t corpus_count;
+static const char *refused[MAX_WORDS];
+static size_t refused_count;
+
+static bool is_good(const char *path)
+{
+    for (size_t i = 0; i < refused_count; i++)
+        if (strstr(path, refused[i]))
+            return false;
+    return true;
+}
 
 static void add_file(const char *path)
 {
@@ -41,6 +54,11 @@ static void add_file(const char *path)
         exit(2);
     }
     next->bytes = bytes;
+    next->good = is_good(path);
+    if (wn_fuzz_accepts(next->bytes, next->size) != next->good) {
+        fprintf(stderr, "%s is %s\n", path, next->good ? "refused" : "accepted");
+        exit(1);
+    }
     corpus_count++;
 }
 
@@ -133,16 +151,18 @@ int main(int argc, char **argv)
             runs = strtoull(argv[++i], NULL, 10);
         else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
             seed = strtoull(argv[++i], NULL, 10);
+        else if (!strcmp(argv[i], "--refused") && i + 1 < argc && refused_count < MAX_WORDS)
+            refused[refused_count++] = argv[++i];
         else
             add_path(argv[i]);
     }
     if (!corpus_count) {
-        fprintf(stderr, "usage: %s [--runs N] [--seed S] FILE|FOLDER ...\n", argv[0]);
+        fprintf(stderr, "usage: %s [--runs N] [--seed S] [--refused WORD] FILE|FOLDER ...\n", argv[0]);
         return 2;
     }
     for (size_t i = 0; i < corpus_count; i++)
         run(&corpus[i]);
-    input mutant = {malloc(MAX_SIZE), 0};
+    input mutant = {.bytes = malloc(MAX_SIZE)};
     REQUIRE(mutant.bytes != NULL);
     for (uint64_t i = 0; i < runs; i++) {
         wn_random random;

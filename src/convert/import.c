@@ -93,27 +93,37 @@ static winnow_status write_backbone(const char *output, const wn_params *params,
 
 /* ---- the import ---- */
 
-static winnow_status import_weights(wn_weights *weights, const char *source, const char *output,
-                                    const wn_input *input, const char *licence, wn_import_result *result,
-                                    winnow_error *error)
+static winnow_status take_params(wn_weights *weights, wn_import_result *result, wn_params *params,
+                                 winnow_error *error)
 {
     wn_identity *identity = &result->identity;
-    wn_params params = {0};
     winnow_status status = wn_identify(weights, identity, error);
     if (!status)
-        status = wn_params_create(&identity->network, &params, error);
+        status = wn_params_create(&identity->network, params, error);
     if (!status)
-        status = wn_identity_params(weights, identity, &params, error);
-    if (status) {
-        wn_params_free(&params);
-        return wn_fail_prefix(error, status, source);
-    }
+        status = wn_identity_params(weights, identity, params, error);
+    if (status)
+        return status;
     result->format = weights->format;
     result->has_embedding = identity->embedding;
     result->folded = weights->wiring && weights->wiring[0].epsilon == 0;
-    result->input = input ? *input : known_input(weights, identity);
-    status = write_backbone(output, &params, source, licence, result, error);
-    wn_params_free(&params);
+    result->input = known_input(weights, identity);
+    return WINNOW_OK;
+}
+
+winnow_status wn_import_read(const void *bytes, size_t size, wn_import_result *result, wn_params *params,
+                             winnow_error *error)
+{
+    wn_weights weights;
+    *result = (wn_import_result){0};
+    *params = (wn_params){0};
+    winnow_status status = wn_weights_parse(bytes, size, &weights, error);
+    if (status)
+        return status;
+    status = take_params(&weights, result, params, error);
+    if (status)
+        wn_params_free(params);
+    wn_weights_free(&weights);
     return status;
 }
 
@@ -122,16 +132,18 @@ winnow_status wn_import(const char *path, const char *output, const wn_input *in
 {
     void *bytes;
     size_t size;
-    wn_weights weights;
+    wn_params params;
     *result = (wn_import_result){0};
     winnow_status status = wn_read_file(path, LARGEST_FILE, &bytes, &size, error);
     if (status)
         return status;
-    status = wn_weights_parse(bytes, size, &weights, error);
+    status = wn_import_read(bytes, size, result, &params, error);
     if (!status) {
         SHA256Data(bytes, size, result->sha256);
-        status = import_weights(&weights, path, output, input, licence, result, error);
-        wn_weights_free(&weights);
+        if (input)
+            result->input = *input;
+        status = write_backbone(output, &params, path, licence, result, error);
+        wn_params_free(&params);
     } else {
         status = wn_fail_prefix(error, status, path);
     }

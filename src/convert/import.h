@@ -23,6 +23,11 @@ typedef struct wn_import_result {
     char sha256[65];    /* of the file read */
 } wn_import_result;
 
+/* Reads weights from bytes[size]: what wn_import does before it writes. Fills all of *result but sha256. Free
+ * params with wn_params_free; on failure there is nothing to free. */
+winnow_status wn_import_read(const void *bytes, size_t size, wn_import_result *result, wn_params *params,
+                             winnow_error *error);
+
 /* Reads weights from `path` and writes them to `output` as a backbone. `input` says what the network expects;
  * NULL takes what is known of files of that kind, as *result then tells. `licence` is recorded where it is
  * not NULL. */
