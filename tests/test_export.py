@@ -5,7 +5,7 @@
 Exports gates of every scorer, network, fit and resize, and runs the files in their own runtimes: the C compiler (that of another processor
 with `aarch64`), ONNX's checker and ONNX Runtime, and for Core ML coremltools and the interpreter in ORACLES (tests/oracle). pip brings them
 into the folder VENV; LOOK is tests/look.c. What is not there is not tested, and said."""
-import array, glob, json, os, shutil, subprocess, sys, tempfile
+import array, fcntl, glob, json, os, shutil, subprocess, sys, tempfile
 
 winnow, venv, oracles, look = (os.path.abspath(path) for path in sys.argv[1:5])
 onnx_check, coreml_run = (os.path.join(oracles, name) for name in ("onnx_check.py", "coreml_run.py"))
@@ -43,16 +43,19 @@ def refused(words, *arguments):
 
 
 def have(what):
-    """Whether pip could bring what `what` needs."""
+    """Whether pip could bring what `what` needs. Parts of this test that run at once wait for one another here."""
     done = os.path.join(venv, "complete-" + "-".join(PACKAGES[what]))
-    if os.path.exists(done):
-        return True
-    for command in ([sys.executable, "-m", "venv", venv], [python, "-m", "pip", "install", "--quiet", *PACKAGES[what]]):
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if result.returncode:
-            print("not tested:", what, "files; pip cannot bring", *PACKAGES[what], result.stdout)
-            return False
-    open(done, "w").close()
+    with open(venv + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.path.exists(done):
+            return True
+        for command in ([sys.executable, "-m", "venv", venv], [python, "-m", "pip", "install", "--quiet", *PACKAGES[what]]):
+            result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            if result.returncode:
+                print(result.stdout)
+                print("not tested:", what, "files, as pip cannot bring", *PACKAGES[what])
+                return False
+        open(done, "w").close()
     return True
 
 
@@ -286,14 +289,25 @@ def coreml_compare(gate, model, photos, side, allowed):
     return max(abs(a["similarity"] - b[0]) for a, b in zip(ours, theirs))
 
 
+def coreml_export(name, photos):
+    """Both kinds of model of a gate, each compared with the gate."""
+    gate = f"{name}.safetensors"
+    for kind in ("mlmodel", "mlpackage"):
+        classes = ["--with-classes"] if name == "classes" else []
+        done("export", gate, "--to", "coreml" if kind == "mlmodel" else kind, *classes, "-o", f"{name}.{kind}")
+        coreml_compare(gate, f"{name}.{kind}", photos, 96, tolerance(gate) + 1e-3)
+
+
+def coreml_default():
+    """The part of coreml() that every run can afford."""
+    photos = sorted(glob.glob("p/test/**/*.jpg", recursive=True))
+    coreml_export("default", photos[::len(photos) // 3][:3])
+
+
 def coreml():
     photos = sorted(glob.glob("p/test/**/*.jpg", recursive=True))[::15]
     for name in GATES:
-        gate = f"{name}.safetensors"
-        for kind in ("mlmodel", "mlpackage"):
-            classes = ["--with-classes"] if name == "classes" else []
-            done("export", gate, "--to", "coreml" if kind == "mlmodel" else kind, *classes, "-o", f"{name}.{kind}")
-            coreml_compare(gate, f"{name}.{kind}", photos, 96, tolerance(gate) + 1e-3)
+        coreml_export(name, photos)
     done("export", "default.safetensors", "--to", "mlpackage", "-o", "default.mlpackage")  # over the old one
     open("taken.onnx", "w").close()
     refused("taken.onnx", "export", "default.safetensors", "--to", "mlpackage", "-o", "taken.onnx")
@@ -492,6 +506,7 @@ try:
         steps = [train, real_gate, coreml, real_coreml] if have("coreml") else []
     else:
         steps = [train, c, nan, hostile] + ([onnx, onnx_int8, npz, refusals, full_disk, round_trip] if have("onnx") else [])
+        steps += [coreml_default] if have("coreml") else []
     for step in steps:
         step()
     print(f"{checks} checks")
