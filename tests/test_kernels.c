@@ -379,7 +379,7 @@ static void check_set(const wn_kernels *kernels)
 static void check_level(wn_cpu level)
 {
     if (level > wn_cpu_detected()) {
-        print_message("this machine has no %s\n", wn_cpu_name(level));
+        print_message("not tested: %s, which this machine lacks\n", wn_cpu_name(level));
         skip();
     }
     const wn_kernels kernels = wn_kernels_at(level);

@@ -42,7 +42,7 @@ def static(name):
 def with_browser(*pages):
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if not (chromium and shutil.which("node") and os.path.isdir(os.path.join(browser, "node_modules", "playwright-core"))):
-        print("no browser here (run `make browser` once): the pages were read, but not looked at")
+        print("not tested: how the pages look, for want of a browser (`make browser`); they were read")
         return
     subprocess.run(["node", script, chromium, *pages], check=True, env={**os.environ, "WINNOW_BROWSER": browser})
 
