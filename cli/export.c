@@ -13,6 +13,7 @@
 
 enum { TO_ONNX, TO_COREML, TO_MLPACKAGE, TO_C, TO_NPZ };
 static const char *const formats[] = {"onnx", "coreml", "mlpackage", "c", "npz", NULL};
+static const char *const suffixes[] = {".onnx", ".mlmodel", ".mlpackage", ".c", ".npz"};
 static const char *const precisions[] = {"fp32", "fp16", "int8", NULL};
 
 static struct {
@@ -84,6 +85,13 @@ static int report(void)
     return STATUS_DONE;
 }
 
+/* Every runtime, and `winnow verify`, goes by the suffix. */
+static bool has_suffix(const char *path, const char *suffix)
+{
+    const size_t length = strlen(path), end = strlen(suffix);
+    return length > end && !strcmp(path + length - end, suffix) && path[length - end - 1] != '/';
+}
+
 /* What a format has no meaning for is refused, not ignored. */
 static int check_options(void)
 {
@@ -91,6 +99,9 @@ static int check_options(void)
         return output_usage("--to is missing: which format?");
     if (!given.output)
         return output_usage("-o FILE is missing: where to?");
+    if (!has_suffix(given.output, suffixes[given.format]))
+        return output_usage("-o %s: what --to %s writes has to end in %s", given.output,
+                            formats[given.format], suffixes[given.format]);
     if (given.raw && given.classes)
         return output_usage("--raw is the embedding alone: --with-classes has no place in it");
     if ((given.raw || given.exact) && given.format != TO_ONNX)

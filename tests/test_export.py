@@ -309,8 +309,6 @@ def coreml():
     for name in GATES:
         coreml_export(name, photos)
     done("export", "default.safetensors", "--to", "mlpackage", "-o", "default.mlpackage")  # over the old one
-    open("taken.onnx", "w").close()
-    refused("taken.onnx", "export", "default.safetensors", "--to", "mlpackage", "-o", "taken.onnx")
 
 
 def real_coreml():
@@ -359,12 +357,21 @@ def refusals():
     refused("--with-classes", "export", "classes.safetensors", "--to", "onnx", "--raw", "--with-classes", "-o", "x.onnx")
     check(not os.path.exists("x.mlmodel") and not os.path.exists("x.onnx"), "a refusal wrote a file")
     gate = open("default.safetensors", "rb").read()
-    for to in ("onnx", "coreml", "npz"):
-        refused("is the gate itself|nothing was written", "export", "default.safetensors", "--to", to, "-o", "./default.safetensors")
-    check(open("default.safetensors", "rb").read() == gate, "an export replaced its gate")
-    refused("p/test: is a folder that holds other things", "export", "default.safetensors", "--to", "mlpackage", "-o", "p/test")
-    open("taken", "w").close()
-    refused("taken: is not a folder", "export", "default.safetensors", "--to", "mlpackage", "-o", "taken")
+    for to, suffix in (("onnx", ".onnx"), ("coreml", ".mlmodel"), ("npz", ".npz")):
+        shutil.copy("default.safetensors", "gate" + suffix)
+        refused("is the gate itself|nothing was written", "export", "gate" + suffix, "--to", to, "-o", "./gate" + suffix)
+        check(open("gate" + suffix, "rb").read() == gate, "an export replaced its gate")
+        os.remove("gate" + suffix)
+    for to, suffix, path in (("onnx", ".onnx", "x.safetensors"), ("coreml", ".mlmodel", "x.onnx2"), ("coreml", ".mlmodel", "x.mlpackage"),
+                             ("mlpackage", ".mlpackage", "x.mlmodel"), ("mlpackage", ".mlpackage", "x"), ("npz", ".npz", "x.zip"), ("c", ".c", "x.h"),
+                             ("onnx", ".onnx", ".onnx"), ("coreml", ".mlmodel", "x.mlmodel.bak")):
+        refused(f"-o {path}|--to {to} writes has to end in {suffix}", "export", "default.safetensors", "--to", to, "-o", path)
+    check(not glob.glob("x*"), "a refused name was written to", glob.glob("x*"))
+    os.mkdir("others.mlpackage")
+    open("others.mlpackage/diary", "w").close()
+    refused("others.mlpackage: is a folder that holds other things", "export", "default.safetensors", "--to", "mlpackage", "-o", "others.mlpackage")
+    open("taken.mlpackage", "w").close()
+    refused("taken.mlpackage: is not a folder", "export", "default.safetensors", "--to", "mlpackage", "-o", "taken.mlpackage")
     refused("missing/x.mlpackage|does not exist", "export", "default.safetensors", "--to", "mlpackage", "-o", "missing/x.mlpackage")
     refused("precision", "export", "default.safetensors", "--to", "npz", "--precision", "int8", "-o", "x.npz")
     refused("default.raw.onnx", "verify", "default.safetensors", "default.raw.onnx", "--images", "p/test")

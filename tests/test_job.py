@@ -175,8 +175,8 @@ def int8_gate():
     check(json.loads(run("info", "camera.safetensors", "--json").stdout)["metadata"]["winnow.precision"] == "int8", "precision was lost")
     refused("quantize|the one that it was made of", "train", "--normal", "p/train/normal", "--backbone", "small.safetensors", "-o", "x.safetensors")
     refused("winnow's own", "import", "small.safetensors", "-o", "x.safetensors")
-    for form in ("coreml", "mlpackage", "c"):
-        refused("computes in bytes|quantized from", "export", "small.safetensors", "--to", form, "-o", "x." + form)
+    for form, path in (("coreml", "x.mlmodel"), ("mlpackage", "x.mlpackage"), ("c", "x.c")):
+        refused("computes in bytes|quantized from", "export", "small.safetensors", "--to", form, "-o", path)
     refused("computes in bytes", "export", "small.safetensors", "--to", "onnx", "--precision", "fp32", "-o", "x.onnx")
 
 
@@ -344,7 +344,7 @@ def full_disk():
     """A file system of 1 MB: the gate does not fit, and what was there stays."""
     os.makedirs("small")
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "small"], stderr=subprocess.DEVNULL).returncode:
-        print("no right to mount: the full disk is not tested here")
+        print("not tested: a full disk, for want of the right to mount one")
         return
     try:
         open("small/gate.safetensors", "w").write("the old gate")
