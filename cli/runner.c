@@ -39,24 +39,37 @@ bool runner_start(runner *r, const char *const *argv)
     close(answer[1]);
     r->to = fdopen(question[1], "wb");
     r->from = fdopen(answer[0], "rb");
-    char line[128];
+    char line[sizeof r->reason] = "", reason[sizeof line] = "";
     if (r->process > 0 && r->to && r->from && fgets(line, sizeof line, r->from) &&
         sscanf(line, "ready %d", &r->side) == 1)
         return true;
+    sscanf(line, "not here: %[^\n]", reason);
     runner_stop(r);
+    memcpy(r->reason, reason, sizeof reason);
     return false;
+}
+
+/* A count, and so many numbers. */
+static bool read_numbers(FILE *from, int *count, float number[RUNNER_MOST])
+{
+    if (fscanf(from, "%d", count) != 1 || *count < 0 || *count > RUNNER_MOST)
+        return false;
+    for (int i = 0; i < *count; i++)
+        if (fscanf(from, "%f", &number[i]) != 1)
+            return false;
+    return true;
 }
 
 bool runner_ask(runner *r, const unsigned char *rgb, int width, int height, runner_answer *answer)
 {
     const int32_t head[3] = {width, height, 0};
     const size_t bytes = (size_t)width * (size_t)height * 3;
-    char line[128];
     int normal;
     bool good = fwrite(head, sizeof head, 1, r->to) == 1 && fwrite(rgb, 1, bytes, r->to) == bytes &&
-                !fflush(r->to) && fgets(line, sizeof line, r->from) &&
-                sscanf(line, "%f %f %d %d %f", &answer->similarity, &answer->p_value, &normal,
-                       &answer->class_index, &answer->class_probability) == 5;
+                !fflush(r->to) &&
+                fscanf(r->from, "%f %f %d", &answer->similarity, &answer->p_value, &normal) == 3 &&
+                read_numbers(r->from, &answer->classes, answer->probability) &&
+                read_numbers(r->from, &answer->length, answer->embedding);
     answer->normal = good && normal;
     return good;
 }

@@ -5,6 +5,7 @@
 #include "verify.h"
 #include "../src/codec/codec.h"
 #include "../src/runtime/gate_file.h"
+#include "../src/runtime/session.h"
 #include "../src/train/scan.h"
 #include "commands.h"
 #include "options.h"
@@ -32,7 +33,8 @@ static const option_row rows[] = {
 static const options_usage usage = {
     "GATE EXPORTED --images DIR",
     "Scores photos with a gate and with what `winnow export` made of it, in that file's own runtime (.onnx: "
-    "ONNX Runtime in python3, or in $WINNOW_PYTHON; .c: compiled by cc, or $CC), and prints the largest "
+    "ONNX Runtime in python3, or in $WINNOW_PYTHON; .mlmodel and .mlpackage: coremltools in the same, on "
+    "macOS; .c: compiled by cc, or $CC), and prints the largest "
     "differences.\nExit status: 0 within the tolerance, 1 not.",
     rows,
     2,
@@ -54,7 +56,7 @@ typedef struct comparison {
     int photos, unreadable, verdicts;
     int clear_verdicts; /* of those that differ, farther from the threshold than the tolerance */
     int classes;        /* most probable ones that differ */
-    largest similarity, p_value, probability;
+    largest similarity, p_value, probability, embedding;
 } comparison;
 
 static void note(largest *l, double a, double b, const char *path)
@@ -90,6 +92,43 @@ static winnow_status ask(comparison *c, const winnow_image *image, runner_answer
     return WINNOW_OK;
 }
 
+/* What winnow says of the picture, and of the photo at `path` what the exported file does. */
+static void note_answer(comparison *c, const winnow_result *ours, const runner_answer *theirs,
+                        const char *path)
+{
+    note(&c->similarity, (double)ours->similarity, (double)theirs->similarity, path);
+    note(&c->p_value, (double)ours->p_value, (double)theirs->p_value, path);
+    if (theirs->normal != (ours->verdict == WINNOW_NORMAL)) {
+        c->verdicts++;
+        c->clear_verdicts +=
+            fabs((double)ours->similarity - (double)winnow_gate_threshold(c->gate)) > given.tolerance;
+    }
+}
+
+/* All classes, and the embedding where the file gives it. Another number of either is no small difference. */
+static void note_vectors(comparison *c, const winnow_result *ours, const runner_answer *theirs,
+                         const char *path)
+{
+    float probability[WN_MAX_CLASSES];
+    const int classes = winnow_gate_class_count(c->gate), length = winnow_gate_embedding_size(c->gate);
+    const float *embedding = wn_session_embedding(c->session);
+    int best = -1;
+    if (theirs->classes != classes)
+        note(&c->probability, 0, INFINITY, path);
+    else if (classes)
+        wn_session_classes(c->session, probability);
+    for (int i = 0; i < classes && theirs->classes == classes; i++) {
+        note(&c->probability, (double)probability[i], (double)theirs->probability[i], path);
+        if (best < 0 || theirs->probability[i] > theirs->probability[best])
+            best = i;
+    }
+    c->classes += ours->class_index != best;
+    if (theirs->length && theirs->length != length)
+        note(&c->embedding, 0, INFINITY, path);
+    for (int i = 0; i < length && theirs->length == length; i++)
+        note(&c->embedding, (double)embedding[i], (double)theirs->embedding[i], path);
+}
+
 static winnow_status compare(comparison *c, const char *path, winnow_error *error)
 {
     codec_picture picture;
@@ -113,30 +152,25 @@ static winnow_status compare(comparison *c, const char *path, winnow_error *erro
     if (status)
         return wn_fail_prefix(error, status, path);
     c->photos++;
-    note(&c->similarity, (double)ours.similarity, (double)theirs.similarity, path);
-    note(&c->p_value, (double)ours.p_value, (double)theirs.p_value, path);
-    note(&c->probability, (double)ours.class_probability, (double)theirs.class_probability, path);
-    c->classes += ours.class_index != theirs.class_index;
-    if (theirs.normal != (ours.verdict == WINNOW_NORMAL)) {
-        c->verdicts++;
-        c->clear_verdicts +=
-            fabs((double)ours.similarity - (double)winnow_gate_threshold(c->gate)) > given.tolerance;
-    }
+    note_answer(c, &ours, &theirs, path);
+    note_vectors(c, &ours, &theirs, path);
     return WINNOW_OK;
 }
 
 static int report(const comparison *c, const char *exported)
 {
     const bool good = c->photos && c->similarity.difference <= given.tolerance && !c->clear_verdicts &&
-                      c->probability.difference <= given.tolerance && !isnan(c->p_value.difference);
+                      c->probability.difference <= given.tolerance &&
+                      c->embedding.difference <= given.tolerance && !isnan(c->p_value.difference);
     int status = good ? STATUS_DONE : STATUS_REJECTED;
     if (given.json) {
         const int printed = output_json(json_pack(
-            "{s:s, s:i, s:i, s:o, s:s?, s:o, s:i, s:i, s:o, s:i, s:b}", "exported", exported, "photos",
+            "{s:s, s:i, s:i, s:o, s:s?, s:o, s:i, s:i, s:o, s:i, s:o, s:b}", "exported", exported, "photos",
             c->photos, "unreadable", c->unreadable, "similarity", output_real(c->similarity.difference),
             "similarity_photo", c->similarity.path, "p_value", output_real(c->p_value.difference), "verdicts",
             c->verdicts, "clear_verdicts", c->clear_verdicts, "class_probability",
-            output_real(c->probability.difference), "classes", c->classes, "equal", good));
+            output_real(c->probability.difference), "classes", c->classes, "embedding",
+            c->embedding.path ? output_real(c->embedding.difference) : json_null(), "equal", good));
         return printed ? printed : status;
     }
     printf("photos       %d compared, %d could not be read\n", c->photos, c->unreadable);
@@ -146,6 +180,8 @@ static int report(const comparison *c, const char *exported)
         printf("verdict      %d differ, %d of them farther than %g from the threshold\n", c->verdicts,
                c->clear_verdicts, given.tolerance);
     }
+    if (c->embedding.path)
+        printf("embedding    largest difference %.3g (%s)\n", c->embedding.difference, c->embedding.path);
     if (c->photos && winnow_gate_class_count(c->gate)) {
         printf("class        %d differ\n", c->classes);
         printf("probability  largest difference %.3g (%s)\n", c->probability.difference, c->probability.path);

@@ -37,15 +37,13 @@ int main(void)
         if (!rgb || fread(rgb, 1, bytes, stdin) != bytes ||
             SCORE(rgb, head[0], head[1], 3l * head[0], scratch, &result))
             return 2;
-        int best = -1;
-        float probability = 0;
+        printf("%.9g %.9g %d %d", (double)result.similarity, (double)result.p_value, result.verdict == 0,
+               NAMED(CLASSES));
 #if NAMED(CLASSES)
         for (int i = 0; i < NAMED(CLASSES); i++)
-            if (best < 0 || result.class_probability[i] > probability)
-                probability = result.class_probability[best = i];
+            printf(" %.9g", (double)result.class_probability[i]);
 #endif
-        printf("%.9g %.9g %d %d %.9g\n", (double)result.similarity, (double)result.p_value,
-               result.verdict == 0, best, (double)probability);
+        puts(" 0"); // no embedding
         fflush(stdout);
         free(rgb);
     }

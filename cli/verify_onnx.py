@@ -14,8 +14,8 @@ while head := sys.stdin.buffer.read(12):
     width, height, _ = struct.unpack("3i", head)
     image = numpy.frombuffer(sys.stdin.buffer.read(width * height * 3), numpy.uint8).reshape(1, height, width, 3)
     value = dict(zip(names, session.run(names, {"image": image})))
-    best, probability = -1, 0
-    if "class_probability" in names:
-        best = value["class_probability"][0].argmax()
-        probability = value["class_probability"][0][best]
-    print("%.9g %.9g %d %d %.9g" % (value["similarity"][0], value["p_value"][0], value["is_normal"][0], best, probability), flush=True)
+    print("%.9g %.9g %d" % tuple(value[name][0] for name in ("similarity", "p_value", "is_normal")), end="")
+    for name in ("class_probability", "embedding"):
+        numbers = value[name][0] if name in names else []
+        print("", len(numbers), *("%.9g" % number for number in numbers), end="")
+    print(flush=True)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ONNX files run in ONNX Runtime, which brings its Python with it. C files are compiled, and so is a small
- * program around them. */
+ * ONNX files run in ONNX Runtime, which brings its Python with it, and Core ML models in coremltools, on
+ * macOS. C files are compiled, and so is a small program around them. */
 #include "../src/convert/export.h"
 #include "../src/convert/exported.h"
 #include "verify.h"
@@ -14,13 +14,18 @@
 
 extern char **environ;
 
-/* Put here by the build: verify_onnx.py, verify_c_main.c. */
-extern const char verify_onnx_py[], verify_c_main[];
+/* Put here by the build: verify_onnx.py, verify_c_main.c, verify_coreml.py. */
+extern const char verify_onnx_py[], verify_c_main[], verify_coreml_py[];
+
+static const char *python(void)
+{
+    const char *named = getenv("WINNOW_PYTHON");
+    return named ? named : "python3";
+}
 
 static winnow_status start_onnx(const char *path, runner *r, winnow_error *error)
 {
-    const char *python = getenv("WINNOW_PYTHON");
-    const char *const argv[] = {python ? python : "python3", "-c", verify_onnx_py, path, NULL};
+    const char *const argv[] = {python(), "-c", verify_onnx_py, path, NULL};
     winnow_status status = wn_exported_onnx_check(path, error);
     if (status || runner_start(r, argv))
         return status;
@@ -28,6 +33,16 @@ static winnow_status start_onnx(const char *path, runner *r, winnow_error *error
                    "%s cannot be run by %s: it lacks ONNX Runtime (`pip install onnxruntime`; WINNOW_PYTHON "
                    "names another python3), or that does not take the file",
                    path, argv[0]);
+}
+
+static winnow_status start_coreml(const char *path, runner *r, winnow_error *error)
+{
+    const char *const argv[] = {python(), "-c", verify_coreml_py, path, NULL};
+    winnow_status status = wn_exported_coreml_check(path, error);
+    if (status || runner_start(r, argv))
+        return status;
+    return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1, "%s cannot be run by %s: %s (docs/exporting.md)",
+                   path, argv[0], *r->reason ? r->reason : "coremltools does not take the file");
 }
 
 /* ---- C ---- */
@@ -92,17 +107,29 @@ static winnow_status start_c(const char *path, runner *r, winnow_error *error)
                    compiled ? "compiles, but does not run" : "does not compile (CC names another compiler)");
 }
 
+/* A folder may be named with a slash at the end. */
+static bool ends_with(const char *path, const char *suffix)
+{
+    size_t length = strlen(path);
+    const size_t end = strlen(suffix);
+    while (length && path[length - 1] == '/')
+        length--;
+    return length > end && !strncmp(path + length - end, suffix, end);
+}
+
 winnow_status verify_start(const char *path, runner *r, winnow_error *error)
 {
-    const char *dot = strrchr(path, '.');
-    const char *type = dot ? dot : "";
     if (access(path, R_OK))
         return wn_fail(error, WINNOW_ERROR_IO, -1, "%s cannot be read", path);
-    if (!strcmp(type, ".onnx"))
+    if (ends_with(path, ".onnx"))
         return start_onnx(path, r, error);
-    if (!strcmp(type, ".c"))
+    if (ends_with(path, ".c"))
         return start_c(path, r, error);
-    return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1,
-                   "%s: there is no runtime for this here; .onnx and .c can be verified (docs/exporting.md)",
-                   path);
+    if (ends_with(path, ".mlmodel") || ends_with(path, ".mlpackage"))
+        return start_coreml(path, r, error);
+    return wn_fail(
+        error, WINNOW_ERROR_UNSUPPORTED, -1,
+        "%s: there is no runtime for this here; .onnx, .c, .mlmodel and .mlpackage can be verified "
+        "(docs/exporting.md)",
+        path);
 }

@@ -94,6 +94,7 @@ def same(gate, exported, folder, count):
     answer = json.loads(done("verify", gate, exported, "--images", folder, "--count", str(count), "--tolerance", str(tolerance(gate)), "--json"))
     check(answer["equal"] and answer["photos"] == count and answer["unreadable"] == 0, answer)
     check((answer["class_probability"] > 0) == (gate == "classes.safetensors"), answer)
+    check(answer["embedding"] is None if exported.endswith(".c") else 0 < answer["embedding"] <= 1e-4, answer)
     return answer
 
 
@@ -202,6 +203,21 @@ def nan():
     check(result.returncode == 1 and "nan" in result.stdout and result.stdout.endswith("\nNOT the same\n"), result)
 
 
+def vectors():
+    """A difference in any class, not in the most probable one alone, is one."""
+    done("export", "classes.safetensors", "--to", "c", "--separate", "-o", "bent.c")
+    code, end = open("bent.c").read(), "    return 0;\n}\n"
+    check(code.endswith(end), "the code ends in another way")
+    open("bent.c", "w").write(code[:-len(end)] + """    int least = 0;
+    for (int i = 1; i < bent_CLASSES; i++)
+        if (result->class_probability[i] < result->class_probability[least])
+            least = i;
+    result->class_probability[least] += 0.01f;
+""" + end)
+    answer = json.loads(run("verify", "classes.safetensors", "bent.c", "--images", "p/test", "--count", "5", "--tolerance", "0.009", "--json").stdout)
+    check(not answer["equal"] and abs(answer["class_probability"] - 0.01) < 1e-4 and answer["classes"] == 0, answer)
+
+
 def hostile():
     """Files that export did not write are refused in one line, and neither Python nor a compiler sees them."""
     gate, home = "others.safetensors", {name: os.environ.get(name) for name in ("CC", "WINNOW_PYTHON")}
@@ -214,27 +230,31 @@ def hostile():
     done("export", gate, "--to", "c", "--separate", "-o", "h/whole.c")
     done("export", gate, "--to", "mlpackage", "-o", "h/bare.mlpackage")
     shutil.rmtree("h/bare.mlpackage/Data/com.apple.CoreML/weights")
+    done("export", gate, "--to", "coreml", "-o", "h/whole.mlmodel")
     whole, code, header = (open(f"h/whole.{end}", "rb").read() for end in ("onnx", "c", "h"))
     files = {"empty.onnx": b"", "text.onnx": b"Not a network.\n" * 99, "half.onnx": whole[:len(whole) // 2], "cut.onnx": whole[:-1000000], "gate.onnx": open(gate, "rb").read(),
              "zip.npz": b"PK, but no archive", "empty.npz": b"", "empty.c": b"", "else.c": b"int main(void) { return 0; }\n", "gate.c": whole[:9999], "noheader.c": code.replace(b"whole", b"noheader"),
              "renamed.c": code, "header.c": code.replace(b"whole", b"header"), "header.h": b"#define header_WEIGHTS 0\n",
              "noweights.c": code.replace(b"whole", b"noweights"), "noweights.h": header.replace(b"whole", b"noweights"), "short.c": code.replace(b"whole", b"short"),
-             "short.h": header.replace(b"whole", b"short"), "short.bin": open("h/whole.bin", "rb").read()[:-4], "x.mlmodel": b"", "x.txt": b"x", "none": b"x"}
+             "short.h": header.replace(b"whole", b"short"), "short.bin": open("h/whole.bin", "rb").read()[:-4], "x.mlmodel": b"", "cut.mlmodel": open("h/whole.mlmodel", "rb").read()[:-1000], "onnx.mlmodel": whole, "x.txt": b"x", "none": b"x"}
     for name, content in files.items():
         open("h/" + name, "wb").write(content)
     os.mkdir("h/folder.onnx")
     os.mkdir("h/folder.c")
+    os.mkdir("h/empty.mlpackage")
     for name, words in {"empty.onnx": "not a whole ONNX file", "text.onnx": "not a whole ONNX file", "half.onnx": "not a whole ONNX file",
                         "cut.onnx": "not a whole ONNX file", "gate.onnx": "not a whole ONNX file", "raw.onnx": "no input 'image'|--raw", "folder.onnx": "folder",
                         "empty.c": "not C that winnow wrote|nothing was compiled", "else.c": "not C that winnow wrote", "gate.c": "not C that winnow wrote",
                         "noheader.c": "noheader.h", "renamed.c": "does not include renamed.h", "header.c": "header.h is not the header", "folder.c": "folder",
                         "noweights.c": "noweights.bin", "short.c": "short.bin holds|promises", "zip.npz": "no runtime", "empty.npz": "no runtime",
-                        "bare.mlpackage": "no runtime", "x.mlmodel": "no runtime", "x.txt": "no runtime", "none": "no runtime", "missing.onnx": "cannot be read"}.items():
+                        "bare.mlpackage": "weight.bin", "empty.mlpackage": "model.mlmodel", "x.mlmodel": "not a whole Core ML model",
+                        "cut.mlmodel": "not a whole Core ML model", "onnx.mlmodel": "Core ML model", "x.txt": "no runtime", "none": "no runtime", "missing.onnx": "cannot be read"}.items():
         refused(f"h/{name.split('.')[0]}|{words}", "verify", gate, f"h/{name}", "--images", "p/test")
     check(not os.path.exists("spied"), "something was run:", os.path.exists("spied") and open("spied").read())
     refused("ONNX Runtime", "verify", gate, "h/whole.onnx", "--images", "p/test")
     refused("does not compile", "verify", gate, "h/whole.c", "--images", "p/test")
-    check(len(open("spied").readlines()) >= 2, "what is whole was not run")
+    refused("coremltools", "verify", gate, "h/whole.mlmodel", "--images", "p/test")
+    check(len(open("spied").readlines()) >= 3, "what is whole was not run")
     for name, value in home.items():
         os.environ.pop(name)
         if value:
@@ -244,7 +264,7 @@ def hostile():
 def c_aarch64():
     """The same bits of logic on another processor."""
     if not shutil.which("aarch64-linux-gnu-gcc") or not shutil.which("qemu-aarch64"):
-        print("skipped: aarch64-linux-gnu-gcc and qemu-aarch64 are not here (gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user)")
+        print("not tested: aarch64, as aarch64-linux-gnu-gcc and qemu-aarch64 are not here (gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user)")
         sys.exit(77)
     os.environ.update(CC="aarch64-linux-gnu-gcc -static", WINNOW_EMULATOR="qemu-aarch64")
     for name in GATES:
@@ -298,16 +318,53 @@ def coreml_export(name, photos):
         coreml_compare(gate, f"{name}.{kind}", photos, 96, tolerance(gate) + 1e-3)
 
 
+MAC = """
+import sys
+sys.path.insert(0, %r)
+import coremltools, coreml_run, numpy, PIL.Image
+there = coremltools.models.MLModel
+
+class MLModel:
+    def __init__(self, path):
+        self.model = there(path, skip_model_load=True)
+
+    def get_spec(self):
+        return self.model.get_spec()
+
+    def predict(self, values):
+        return coreml_run.evaluate(self.model, numpy.asarray(values["image"]))
+
+coremltools.models.MLModel, sys.platform = MLModel, "darwin"
+"""
+
+
+def coreml_verify(name, *kinds):
+    """verify, which says why it cannot run a model here, and where it believes to be on a Mac, with the interpreter in the place of Apple's."""
+    gate, images = f"{name}.safetensors", ("--images", "p/test", "--count", "3")
+    refused(f"{name}.{kinds[0]}|Core ML runs on macOS alone", "verify", gate, f"{name}.{kinds[0]}", *images)
+    os.makedirs("mac", exist_ok=True)
+    open("mac/sitecustomize.py", "w").write(MAC % oracles)
+    os.environ["PYTHONPATH"] = os.path.abspath("mac")
+    for kind in kinds:
+        answer = json.loads(done("verify", gate, f"{name}.{kind}", *images, "--tolerance", str(tolerance(gate) + 1e-3), "--json"))
+        check(answer["equal"] and answer["photos"] == 3 and 0 < answer["embedding"] < 1e-4, kind, answer)
+        check((answer["class_probability"] > 0) == (name == "classes"), kind, answer)
+    del os.environ["PYTHONPATH"]
+
+
 def coreml_default():
     """The part of coreml() that every run can afford."""
     photos = sorted(glob.glob("p/test/**/*.jpg", recursive=True))
     coreml_export("default", photos[::len(photos) // 3][:3])
+    coreml_verify("default", "mlpackage")
 
 
 def coreml():
     photos = sorted(glob.glob("p/test/**/*.jpg", recursive=True))[::15]
     for name in GATES:
         coreml_export(name, photos)
+    for name in ("default", "classes"):
+        coreml_verify(name, "mlmodel", "mlpackage")
     done("export", "default.safetensors", "--to", "mlpackage", "-o", "default.mlpackage")  # over the old one
 
 
@@ -389,7 +446,7 @@ def full_disk():
     """What an export of several files cannot finish leaves the old ones, all of them, and no new one."""
     os.mkdir("disk")
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=30m", "tmpfs", "disk"], stderr=subprocess.DEVNULL).returncode:
-        return print("no right to mount: the full disk is not tested here")
+        return print("not tested: a full disk, for want of the right to mount one")
     try:
         for to, path, *more in (("c", "disk/g.c", "--separate"), ("mlpackage", "disk/g.mlpackage"), ("onnx", "disk/g.onnx")):
             done("export", "default.safetensors", "--to", to, *more, "-o", path)
@@ -415,7 +472,7 @@ def real_gate(name="real", *more):
     data = os.environ.get("WINNOW_DATA", os.path.join(root, "..", "shared", "data", "dev"))
     weights = os.path.join(data, "..", "..", "weights", "mobilenet_v2_imagenet.safetensors")
     if not os.path.isdir(data) or not os.path.exists(weights):
-        print("no photographs (WINNOW_DATA): compared on drawn pictures alone")
+        print("not tested: photographs, as there are none (WINNOW_DATA); drawn pictures alone")
         return None
     done("train", "--backbone", weights, "--normal", f"{data}/normal/uci_rice_leaf_diseases", "--abnormal", f"{data}/near/flowers17", "--abnormal",
          f"{data}/far/coco128_train2017", "--log", "none", "--report", "none", "--checkpoint", "none", *more, "-o", f"{name}.safetensors")
@@ -506,13 +563,13 @@ def real_photos():
 os.chdir(work)
 try:
     if sys.argv[5:] == ["photos"]:
-        steps = [real_photos] if have("onnx") else []
+        steps = [real_photos] if have("onnx") else sys.exit(77)
     elif sys.argv[5:] == ["aarch64"]:
         steps = [train, c_aarch64]
     elif sys.argv[5:] == ["coreml"]:
-        steps = [train, real_gate, coreml, real_coreml] if have("coreml") else []
+        steps = [train, real_gate, coreml, real_coreml] if have("coreml") else sys.exit(77)
     else:
-        steps = [train, c, nan, hostile] + ([onnx, onnx_int8, npz, refusals, full_disk, round_trip] if have("onnx") else [])
+        steps = [train, c, nan, vectors, hostile] + ([onnx, onnx_int8, npz, refusals, full_disk, round_trip] if have("onnx") else [])
         steps += [coreml_default] if have("coreml") else []
     for step in steps:
         step()

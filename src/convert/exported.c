@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exported.h"
 #include "../runtime/file.h"
+#include "budget.h"
+#include "coreml.pb-c.h"
 #include "export.h"
 #include "onnx_model.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { LARGEST_FILE = 1 << 30 };
 
@@ -49,6 +52,82 @@ winnow_status wn_exported_onnx_check(const char *path, winnow_error *error)
     wn_arena_free(&arena);
     wn_unmap_file(bytes, size);
     return status ? wn_fail_prefix(error, status, path) : WINNOW_OK;
+}
+
+/* ---- Core ML ---- */
+
+static bool has_feature(Coreml__FeatureDescription *const *feature, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(feature[i]->name, name))
+            return true;
+    return false;
+}
+
+static winnow_status check_description(const Coreml__Model *model, winnow_error *error)
+{
+    static const char *const outputs[] = {"similarity", "p_value", "is_normal", "embedding"};
+    const Coreml__ModelDescription *description = model ? model->description : NULL;
+    if (!description || model->type_case == COREML__MODEL__TYPE__NOT_SET)
+        return wn_fail(error, WINNOW_ERROR_FORMAT, -1,
+                       "not a whole Core ML model: it is cut off, or damaged, or of another kind");
+    if (!has_feature(description->input, description->n_input, "image"))
+        return wn_fail(error, WINNOW_ERROR_DATA, -1, "no gate's Core ML model: it has no input 'image'");
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
+        if (!has_feature(description->output, description->n_output, outputs[i]))
+            return wn_fail(error, WINNOW_ERROR_DATA, -1, "no gate's Core ML model: it has no output '%s'",
+                           outputs[i]);
+    return WINNOW_OK;
+}
+
+static winnow_status check_specification(const char *path, winnow_error *error)
+{
+    const void *bytes;
+    size_t size;
+    winnow_status status = wn_map_file(path, LARGEST_FILE, &bytes, &size, error);
+    if (status)
+        return status;
+    wn_arena arena = {0};
+    wn_budget budget;
+    wn_budget_open(&budget, &arena, size);
+    status = check_description(coreml__model__unpack(&budget.allocator, size, bytes), error);
+    wn_arena_free(&arena);
+    wn_unmap_file(bytes, size);
+    return status ? wn_fail_prefix(error, status, path) : WINNOW_OK;
+}
+
+static winnow_status check_there(const char *path, winnow_error *error)
+{
+    const void *bytes;
+    size_t size;
+    winnow_status status = wn_map_file(path, LARGEST_FILE, &bytes, &size, error);
+    if (!status)
+        wn_unmap_file(bytes, size);
+    return status;
+}
+
+static winnow_status check_package(const char *path, winnow_error *error)
+{
+    static const char *const others[] = {"/Manifest.json", "/Data/com.apple.CoreML/weights/weight.bin"};
+    const size_t length = strlen(path) + 64;
+    char *name = malloc(length);
+    if (!name)
+        return wn_fail_memory(error);
+    snprintf(name, length, "%s/Data/com.apple.CoreML/model.mlmodel", path);
+    winnow_status status = check_specification(name, error);
+    for (size_t i = 0; i < sizeof others / sizeof *others && !status; i++) {
+        snprintf(name, length, "%s%s", path, others[i]);
+        status = check_there(name, error);
+    }
+    free(name);
+    return status;
+}
+
+winnow_status wn_exported_coreml_check(const char *path, winnow_error *error)
+{
+    struct stat info;
+    return !stat(path, &info) && S_ISDIR(info.st_mode) ? check_package(path, error)
+                                                       : check_specification(path, error);
 }
 
 /* ---- C ---- */

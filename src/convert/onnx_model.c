@@ -1,40 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "onnx_model.h"
 
+#include "budget.h"
+
 #include <string.h>
 
-/* A hostile file must not cost more than it weighs: lookups go through lists, and a message of two bytes
- * becomes a struct of a hundred. */
-enum { MAX_NODES = 4096, MAX_TENSORS = 8192, MAX_GROWTH = 16, MAX_IDENTITIES = 8 };
+/* A hostile file must not cost more than it weighs, and lookups go through lists. */
+enum { MAX_NODES = 4096, MAX_TENSORS = 8192, MAX_IDENTITIES = 8 };
 
 /* ---- reading ---- */
-
-typedef struct budget {
-    wn_arena *arena;
-    size_t left;
-} budget;
-
-static void *take(void *context, size_t size)
-{
-    budget *b = context;
-    if (size > b->left)
-        return NULL;
-    b->left -= size;
-    return wn_arena_alloc(b->arena, size);
-}
-
-static void leave(void *context, void *memory)
-{
-    (void)context; /* the arena's */
-    (void)memory;
-}
 
 winnow_status wn_onnx_model_read(const void *bytes, size_t size, wn_arena *arena, wn_onnx_model *model,
                                  winnow_error *error)
 {
-    budget b = {arena, size > SIZE_MAX / MAX_GROWTH - 65536 ? SIZE_MAX : size * MAX_GROWTH + 65536};
-    ProtobufCAllocator allocator = {take, leave, &b};
-    const Onnx__ModelProto *proto = onnx__model_proto__unpack(&allocator, size, bytes);
+    wn_budget budget;
+    wn_budget_open(&budget, arena, size);
+    const Onnx__ModelProto *proto = onnx__model_proto__unpack(&budget.allocator, size, bytes);
     if (!proto || !proto->graph)
         return wn_fail(error, WINNOW_ERROR_FORMAT, -1, "not a whole ONNX file: it is cut off, or damaged");
     const Onnx__GraphProto *graph = proto->graph;

@@ -5,6 +5,7 @@
 #include "cpu.h"
 #include "gate_file.h"
 #include "plan.h"
+#include "session.h"
 #include "vector.h"
 
 #include <math.h>
@@ -249,17 +250,22 @@ static winnow_status look(winnow_session *session, const winnow_image *image, wi
     return WINNOW_OK;
 }
 
-/* The most probable class. */
-static void classify(const winnow_session *session, winnow_result *result)
+static float class_logit(const winnow_session *session, int c)
 {
     const wn_gate_file *file = &session->gate->file;
     const wn_table *weight = &file->class_weight;
+    return wn_dot(weight->data + (size_t)c * (size_t)weight->cols, session->feature[file->class_feature],
+                  weight->cols) +
+           file->class_bias.data[c];
+}
+
+/* The most probable class. */
+static void classify(const winnow_session *session, winnow_result *result)
+{
     float best = -INFINITY;
     double sum = 0; /* of exp(logit - best) */
-    for (int c = 0; c < file->class_count; c++) {
-        const float logit = wn_dot(weight->data + (size_t)c * (size_t)weight->cols,
-                                   session->feature[file->class_feature], weight->cols) +
-                            file->class_bias.data[c];
+    for (int c = 0; c < session->gate->file.class_count; c++) {
+        const float logit = class_logit(session, c);
         if (logit > best) {
             sum *= exp((double)best - (double)logit);
             best = logit;
@@ -268,6 +274,20 @@ static void classify(const winnow_session *session, winnow_result *result)
         sum += exp((double)logit - (double)best);
     }
     result->class_probability = (float)(1 / sum);
+}
+
+void wn_session_classes(const winnow_session *session, float *out)
+{
+    winnow_result top;
+    classify(session, &top);
+    const double best = (double)class_logit(session, top.class_index);
+    for (int c = 0; c < session->gate->file.class_count; c++)
+        out[c] = (float)(exp((double)class_logit(session, c) - best) * (double)top.class_probability);
+}
+
+const float *wn_session_embedding(const winnow_session *session)
+{
+    return session->feature[session->gate->embed];
 }
 
 /* The verdict on session->feature. */

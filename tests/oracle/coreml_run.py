@@ -196,26 +196,37 @@ def describe(spec):
     return image.type.imageType.width
 
 
+def check(model):
+    """The interface, and the kind; gives the side of the pictures."""
+    spec = model.get_spec()
+    kind = spec.WhichOneof("Type")
+    assert spec.specificationVersion == {"neuralNetwork": 4, "mlProgram": 6}[kind]
+    if kind == "mlProgram":
+        check_program(spec, model.weights_dir)
+    return describe(spec)
+
+
+def evaluate(model, image):
+    """image (side, side, 3) -> every output by name."""
+    spec, image = model.get_spec(), image.astype(numpy.float64)
+    value = run_network(spec, image) if spec.WhichOneof("Type") == "neuralNetwork" else run_program(spec, image, model.weights_dir)
+    outputs = {output.name: value[output.name] for output in spec.description.output}
+    for output in spec.description.output:
+        assert list(output.type.multiArrayType.shape) == list(outputs[output.name].shape), output.name
+    assert abs(numpy.linalg.norm(outputs["embedding"]) - 1) < 1e-3
+    return outputs
+
+
 def main():
     model = coremltools.models.MLModel(sys.argv[1], skip_model_load=True)
-    spec = model.get_spec()
-    side = describe(spec)
-    if spec.WhichOneof("Type") == "neuralNetwork":
-        assert spec.specificationVersion == 4
-        run = run_network
-    else:
-        assert spec.specificationVersion == 6
-        check_program(spec, model.weights_dir)
-        run = lambda spec, image: run_program(spec, image, model.weights_dir)
+    side = check(model)
     for path in sys.argv[2:]:
         image = numpy.asarray(Image.open(path).convert("RGB"))
         assert image.shape == (side, side, 3)
-        value = run(spec, image.astype(numpy.float64))
-        for output in spec.description.output:
-            assert list(output.type.multiArrayType.shape) == list(value[output.name].shape), output.name
-        assert abs(numpy.linalg.norm(value["embedding"]) - 1) < 1e-3
+        value = evaluate(model, image)
         numbers = [float(value[name][0]) for name in ("similarity", "p_value", "is_normal")]
         print("%.9g %.9g %d %.9g" % (*numbers, value["class_probability"].max() if "class_probability" in value else 0))
 
 
-main()
+if __name__ == "__main__":
+    main()
