@@ -19,7 +19,7 @@ static const char *const precisions[] = {"fp32", "fp16", "int8", NULL};
 static struct {
     int format, precision;
     const char *output;
-    bool raw, exact, separate, classes, json;
+    bool raw, exact, whole, separate, classes, json;
 } given = {.format = -1, .precision = -1};
 
 static const option_row rows[] = {
@@ -35,6 +35,9 @@ static const option_row rows[] = {
      &given.exact},
     {"raw", 0, OPTION_FLAG, NULL, "ONNX: only the embedding model, normalised floats `input_1` to `output_1`",
      &given.raw},
+    {"whole-network", 0, OPTION_FLAG, NULL,
+     "ONNX: keep the last layer too where the score does not read it, so that `winnow import` takes the file",
+     &given.whole},
     {"with-classes", 0, OPTION_FLAG, NULL,
      "be sure that the diagnosis is in it: fail if the gate tells no classes (what it tells is always in it)",
      &given.classes},
@@ -104,8 +107,8 @@ static int check_options(void)
                             formats[given.format], suffixes[given.format]);
     if (given.raw && given.classes)
         return output_usage("--raw is the embedding alone: --with-classes has no place in it");
-    if ((given.raw || given.exact) && given.format != TO_ONNX)
-        return output_usage("--raw and --exact-size are for --to onnx");
+    if ((given.raw || given.exact || given.whole) && given.format != TO_ONNX)
+        return output_usage("--raw, --exact-size and --whole-network are for --to onnx");
     if (given.separate && given.format != TO_C)
         return output_usage("--separate is for --to c");
     static const bool known[][3] = {[TO_ONNX] = {true, false, true},
@@ -147,6 +150,7 @@ static winnow_status write_export(const char *gate, const wn_export_source *sour
     const wn_export_options options = {.precision = (wn_export_precision)given.precision,
                                        .raw = given.raw,
                                        .exact = given.exact,
+                                       .whole = given.whole,
                                        .separate = given.separate};
     switch (given.format) {
     case TO_COREML:

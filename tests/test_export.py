@@ -503,6 +503,17 @@ print(worst)
 """
 
 
+def comes_back(name, gate, side, photos):
+    """`name` is imported, and its features are the gate's."""
+    answer = json.loads(done("import", name, "-o", "back.safetensors", "--json"))
+    check(answer["network"] == "mobilenet_v2" and answer["width"] == 1, name, answer)
+    result = subprocess.run([python, "-c", ROUND_TRIP, look, side, gate, "back.safetensors", *photos], stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True)
+    check(result.returncode == 0, name, result.stdout)
+    print(f"{name}, imported again, {len(photos)} photographs: {float(result.stdout):.1e}")
+    check(float(result.stdout) <= 1e-5, name, result.stdout)
+
+
 def round_trip():
     """What export writes to ONNX, import reads back: the same features of the same photographs."""
     data = real_gate("pooled", "--scorer", "knn:pooled")
@@ -512,17 +523,14 @@ def round_trip():
     side = json.loads(done("info", "pooled.safetensors", "--json"))["metadata"]["winnow.input"]
     for name, *more in (("pooled.onnx",), ("exact.onnx", "--exact-size"), ("raw.onnx", "--raw")):
         done("export", "pooled.safetensors", "--to", "onnx", *more, "-o", name)
-        answer = json.loads(done("import", name, "-o", "back.safetensors", "--json"))
-        check(answer["network"] == "mobilenet_v2" and answer["width"] == 1, name, answer)
-        result = subprocess.run([python, "-c", ROUND_TRIP, look, side, "pooled.safetensors", "back.safetensors", *photos], stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, text=True)
-        check(result.returncode == 0, name, result.stdout)
-        print(f"{name}, imported again, {len(photos)} photographs: {float(result.stdout):.1e}")
-        check(float(result.stdout) <= 1e-5, name, result.stdout)
+        comes_back(name, "pooled.safetensors", side, photos)
     done("train", "--backbone", "pooled.safetensors", "--normal", f"{data}/normal/uci_rice_leaf_diseases", "--scorer", "knn:bottleneck", "--log", "none",
          "--report", "none", "--checkpoint", "none", "-o", "early.safetensors")
     done("export", "early.safetensors", "--to", "onnx", "-o", "early.onnx")
-    refused("the graph has 51 convolutions|take the gate itself", "import", "early.onnx", "-o", "x.safetensors")
+    refused("the graph has 51 convolutions|--whole-network|take the gate itself", "import", "early.onnx", "-o", "x.safetensors")
+    done("export", "early.safetensors", "--to", "onnx", "--whole-network", "-o", "whole.onnx")
+    same("early.safetensors", "whole.onnx", f"{data}/near/flowers17", 10)
+    comes_back("whole.onnx", "early.safetensors", side, photos)
 
 
 def real_photos():

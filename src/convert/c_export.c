@@ -316,7 +316,7 @@ winnow_status wn_export_c(const wn_export_source *source, const wn_export_option
                        "%s: a C file is named after the function in it: letters, digits, _ and .c", path);
     wn_graph *graph = NULL;
     wn_c_program *e = calloc(1, sizeof *e);
-    winnow_status status = e ? wn_graph_create(&source->file, false, &graph, error) : wn_fail_memory(error);
+    winnow_status status = e ? wn_graph_create(&source->file, 0, &graph, error) : wn_fail_memory(error);
     if (!status) {
         e->source = source;
         e->options = options;

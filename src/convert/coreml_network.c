@@ -384,7 +384,7 @@ winnow_status wn_export_coreml(const wn_export_source *source, const wn_export_o
 {
     wn_graph *graph = NULL;
     exporter *e = calloc(1, sizeof *e);
-    winnow_status status = e ? wn_graph_create(&source->file, false, &graph, error) : wn_fail_memory(error);
+    winnow_status status = e ? wn_graph_create(&source->file, 0, &graph, error) : wn_fail_memory(error);
     if (!status && options->precision == WN_EXPORT_FP16) {
         e->half = malloc(wn_graph_weights(graph) * sizeof *e->half);
         status = e->half ? WINNOW_OK : wn_fail_memory(error);

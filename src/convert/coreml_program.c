@@ -410,7 +410,7 @@ winnow_status wn_export_mlpackage(const wn_export_source *source, const wn_expor
 {
     wn_graph *graph = NULL;
     exporter *e = calloc(1, sizeof *e);
-    winnow_status status = e ? wn_graph_create(&source->file, false, &graph, error) : wn_fail_memory(error);
+    winnow_status status = e ? wn_graph_create(&source->file, 0, &graph, error) : wn_fail_memory(error);
     if (!status && !(e->mil = wn_mil_create()))
         status = wn_fail_memory(error);
     if (!status) {

@@ -19,6 +19,7 @@ typedef enum wn_export_precision { WN_EXPORT_FP32, WN_EXPORT_FP16, WN_EXPORT_INT
 typedef struct wn_export_options {
     wn_export_precision precision; /* of the weights */
     bool raw;      /* only the embedding, not normalised, with the names of the published model */
+    bool whole;    /* ONNX: also layers that nothing reads, for `winnow import` */
     bool exact;    /* ONNX: pictures of exactly the input size, no resize inside */
     bool separate; /* C: the weights in a .bin file beside it */
 } wn_export_options;

@@ -321,7 +321,7 @@ static wn_feature embedded(const wn_gate_file *file)
     return file->has_embedding ? WN_EMBEDDING : file->scorer.dim[WN_BOTTLENECK] ? WN_BOTTLENECK : WN_POOLED;
 }
 
-static void build(builder *b, bool raw)
+static void build(builder *b, bool raw, bool whole)
 {
     const wn_gate_file *file = b->file;
     const wn_network *network = &file->network;
@@ -332,7 +332,7 @@ static void build(builder *b, bool raw)
     int raw_feature[WN_FEATURES] = {0}, early, middle, bottleneck;
     add(b, WN_OP_IMAGE, "pixels", -1, 3, network->input);
     const int last =
-        add_backbone(b, pooled ? network->count : network->count - 1, &early, &middle, &bottleneck);
+        add_backbone(b, pooled || whole ? network->count : network->count - 1, &early, &middle, &bottleneck);
     if (needed >> WN_BOTTLENECK & 1)
         raw_feature[WN_BOTTLENECK] =
             index_of(b, add(b, WN_OP_MEAN, "bottleneck", bottleneck, network->bottleneck, 0));
@@ -368,8 +368,9 @@ static void build(builder *b, bool raw)
         b->graph->probability = add_classes(b);
 }
 
-winnow_status wn_graph_create(const wn_gate_file *file, bool raw, wn_graph **out, winnow_error *error)
+winnow_status wn_graph_create(const wn_gate_file *file, unsigned how, wn_graph **out, winnow_error *error)
 {
+    const bool raw = how & WN_GRAPH_RAW;
     wn_graph *graph = *out = calloc(1, sizeof *graph);
     if (!graph)
         return wn_fail_memory(error);
@@ -380,7 +381,7 @@ winnow_status wn_graph_create(const wn_gate_file *file, bool raw, wn_graph **out
         graph->mean[c] = file->preprocess.mean[from];
         graph->std[c] = file->preprocess.std[from];
     }
-    build(&b, raw);
+    build(&b, raw, how & WN_GRAPH_WHOLE_NETWORK);
     return graph->status ? wn_fail_memory(error) : WINNOW_OK;
 }
 

@@ -63,10 +63,15 @@ size_t wn_graph_weights(const wn_graph *graph);
  * padding's zeros come after it. */
 void wn_graph_scale_pixels(wn_graph *graph);
 
-/* The whole gate; with `raw`, only the embedding as it is before normalising, of a picture in the network's
- * own channel order. *file must outlive *graph. Free with wn_graph_free, which also takes what a failure
- * left. */
-winnow_status wn_graph_create(const wn_gate_file *file, bool raw, wn_graph **graph, winnow_error *error);
+enum {
+    WN_GRAPH_RAW = 1, /* only the embedding as it is before normalising, of a picture in the network's own
+                         channel order */
+    WN_GRAPH_WHOLE_NETWORK = 2 /* also the last layer, where nothing reads it */
+};
+
+/* The whole gate; `how`: some of WN_GRAPH_... *file must outlive *graph. Free with wn_graph_free, which also
+ * takes what a failure left. */
+winnow_status wn_graph_create(const wn_gate_file *file, unsigned how, wn_graph **graph, winnow_error *error);
 void wn_graph_free(wn_graph *graph);
 
 #endif

@@ -63,7 +63,8 @@ static winnow_status take_tensor(fit *f, const char *name, int rank, const uint6
         return wn_fail(
             f->error, WINNOW_ERROR_FORMAT, -1,
             "the graph has %d convolutions, and %s more; what `winnow export` writes lacks the layers "
-            "that its gate's score does not read: take the gate itself as a backbone",
+            "that its gate's score does not read: export with --whole-network, or take the gate itself as a "
+            "backbone",
             f->weights->wiring_count, f->network->architecture->name);
     if (!weight)
         return wn_fail(f->error, WINNOW_ERROR_FORMAT, -1, "there is no tensor '%.100s', which %s needs", name,

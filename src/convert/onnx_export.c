@@ -339,8 +339,9 @@ winnow_status wn_export_onnx(const wn_export_source *source, const wn_export_opt
 {
     wn_graph *graph = NULL;
     exporter *e = calloc(1, sizeof *e);
-    winnow_status status =
-        e ? wn_graph_create(&source->file, options->raw, &graph, error) : wn_fail_memory(error);
+    const unsigned how =
+        (options->raw ? WN_GRAPH_RAW : 0) | (options->whole ? (unsigned)WN_GRAPH_WHOLE_NETWORK : 0);
+    winnow_status status = e ? wn_graph_create(&source->file, how, &graph, error) : wn_fail_memory(error);
     if (!status) {
         e->source = source;
         e->options = options;
