@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A gate as a Core ML neural network (.mlmodel, specification 4: iOS 13). The image input's own scaler takes
  * the mean away before any padding; what it cannot do, a deviation for each channel, is in the first
- * convolution's weights, where the zeros of the padding stay zeros. */
+ * convolution's weights, where the zeros of the padding stay zeros. With fp16 only large 1x1 layers are halves:
+ * they are nearly all of the file, and depthwise kernels, of nine weights, nearly all of the error. */
 #include "coreml_model.h"
 #include "runtime/file.h"
 #include "runtime/half.h"
@@ -16,7 +17,8 @@ enum {
     RANK4_IMAGE_MAPPING = 1,
     MOST = 3 * WN_MAX_NODES,
     FEW = 8,
-    NAME = 64
+    NAME = 64,
+    LEAST_HALVES = 50000 /* weights of a layer of which fp16 is worth its rounding */
 };
 
 /* A layer with room for whatever it may hold. */
@@ -203,7 +205,8 @@ static char *convolve(exporter *e, const wn_node *node, char *x)
     l->dilation[0] = l->dilation[1] = 1;
     set_padding(l, shape);
     c->hasbias = true;
-    c->weights = put_weights(e, &l->weights, node->weight, shape->weight_count, true);
+    const bool half = shape->kernel == 1 && shape->weight_count >= LEAST_HALVES;
+    c->weights = put_weights(e, &l->weights, node->weight, shape->weight_count, half);
     c->bias = put_weights(e, &l->bias, node->bias, (size_t)shape->cout, false);
     if (!shape->relu6)
         return l->name;
