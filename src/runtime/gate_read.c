@@ -90,6 +90,8 @@ static winnow_status read_parameters(reader *r, const char *architecture, double
     file->has_embedding = embedding > 0;
     winnow_status status = wn_network_create(architecture, (float)width, input, embedding ? embedding : 8,
                                              &file->network, r->error);
+    if (status == WINNOW_ERROR_ARGUMENT) /* the file's, not the caller's */
+        status = wn_fail_prefix(r->error, WINNOW_ERROR_FORMAT, "the gate's network");
     if (!status)
         status = wn_params_create(&file->network, &file->params, r->error);
     if (!status)
