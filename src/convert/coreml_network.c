@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A gate as a Core ML neural network (.mlmodel, specification 4: iOS 13). The image input's own scaler takes
  * the mean away before any padding; what it cannot do, a deviation for each channel, is in the first
- * convolution's weights, where the zeros of the padding stay zeros. With fp16 only large 1x1 layers are halves:
- * they are nearly all of the file, and depthwise kernels, of nine weights, nearly all of the error. */
+ * convolution's weights, where the zeros of the padding stay zeros. With fp16 only large 1x1 layers are
+ * halves: they are nearly all of the file, and depthwise kernels, of nine weights, nearly all of the error.
+ */
 #include "coreml_model.h"
 #include "runtime/file.h"
 #include "runtime/half.h"
