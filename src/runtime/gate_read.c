@@ -90,8 +90,6 @@ static winnow_status read_parameters(reader *r, const char *architecture, double
     file->has_embedding = embedding > 0;
     winnow_status status = wn_network_create(architecture, (float)width, input, embedding ? embedding : 8,
                                              &file->network, r->error);
-    if (status == WINNOW_ERROR_ARGUMENT) /* the file's, not the caller's */
-        status = wn_fail_prefix(r->error, WINNOW_ERROR_FORMAT, "the gate's network");
     if (!status)
         status = wn_params_create(&file->network, &file->params, r->error);
     if (!status)
@@ -485,6 +483,14 @@ static winnow_status check_kind(const reader *r)
     return WINNOW_OK;
 }
 
+/* What is wrong with a name or a number that stands in the file is the file's fault, not the caller's. */
+static winnow_status blame_file(winnow_status status, winnow_error *error)
+{
+    return status == WINNOW_ERROR_ARGUMENT || status == WINNOW_ERROR_DATA
+               ? wn_fail_prefix(error, WINNOW_ERROR_FORMAT, "in the file")
+               : status;
+}
+
 static winnow_status read_gate(const wn_safetensors *in, bool memory, wn_gate_file *file, winnow_error *error)
 {
     reader r = {in, file, error, WINNOW_OK};
@@ -510,7 +516,7 @@ static winnow_status read_gate(const wn_safetensors *in, bool memory, wn_gate_fi
         status = read_metadata(&r, !memory);
     if (status)
         wn_gate_file_free(file);
-    return status;
+    return blame_file(status, error);
 }
 
 /* The network and its input alone: what winnow's own backbones say, else as in torchvision's MobileNetV2. The
@@ -537,7 +543,7 @@ static winnow_status read_backbone(const wn_safetensors *in, bool ours, wn_gate_
     file->preprocess.size = input;
     if (status)
         wn_gate_file_free(file);
-    return status;
+    return blame_file(status, error);
 }
 
 winnow_status wn_gate_file_parse_start(const void *bytes, size_t size, wn_gate_file *file,
