@@ -5,7 +5,7 @@
 The camera page in Chromium with a fake camera, served by `winnow serve`; the parts are the functions of the same names below. With
 `photos` before them, the camera shows real photos (WINNOW_DATA) and the gate stands on a real backbone; else pictures are drawn. Needs what
 `make test` installs: a browser, Node and the WebAssembly tools; skipped without."""
-import contextlib, glob, json, os, random, re, shutil, signal, subprocess, sys, urllib.request
+import contextlib, functools, glob, json, os, random, re, shutil, signal, subprocess, sys, urllib.request
 
 shots, *parts = sys.argv[4:]
 browser, bridge, shots = (os.path.abspath(path) for path in sys.argv[2:4] + [shots])
@@ -100,6 +100,7 @@ def make_backbone():
     return os.path.abspath(backbone), os.path.abspath("young.safetensors")
 
 
+@functools.cache
 def make_classes():
     """A gate with two classes and its own advice, and what the native build says of a picture of each class and of another."""
     for name, colour in (("blades", (40, 150, 50)), ("stalks", (60, 70, 190))):
