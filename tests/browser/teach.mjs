@@ -81,6 +81,7 @@ async function save(page, name) {
 
 // As a switch or a screen reader presses a button: a click, and no pointer or key before it. Each adds one picture.
 async function press(page, button, [first, last]) {
+  await page.waitForTimeout(600); // or it would be the end of the hold before it (AFTER in app.js)
   for (let now = -1; now < first || now >= last; now = await numberNow(page)) await page.waitForTimeout(30);
   const was = await counts(page);
   await page.evaluate((button) => document.querySelector(button).click(), button);
