@@ -150,7 +150,10 @@ async function hugePhoto(page) {
     window.OffscreenCanvas = Canvas;
     gate.free();
     const score = window.winnow.gate.score.bind(window.winnow.gate);
-    window.winnow.gate.score = (picture) => ((window.judged = [picture.width, picture.height]), score(picture));
+    window.winnow.gate.score = (picture) => {
+      if (picture.width > 1000) window.judged = [picture.width, picture.height]; // not the camera's squares
+      return score(picture);
+    };
     const reader = new FileReader();
     reader.readAsDataURL(await canvas.convertToBlob({ type: 'image/jpeg', quality: 0.95 }));
     await new Promise((done) => (reader.onload = done));
