@@ -53,7 +53,7 @@ static const options_usage usage = {
 
 /* ---- what is to be judged ---- */
 
-typedef struct todo {
+typedef struct queue {
     const winnow_gate *gate;
     judge *judge;
     winnow_session *explainer; /* where maps are asked for */
@@ -66,9 +66,9 @@ typedef struct todo {
     float *p; /* [p_count] p-values of what folders held */
     size_t p_count;
     bool rejected, failed;
-} todo;
+} queue;
 
-static void print_json(const todo *t, const char *path, const judged *j)
+static void print_json(const queue *t, const char *path, const judged *j)
 {
     if (j->failed) {
         output_json(json_pack("{s:s, s:s, s:n, s:n, s:n, s:n, s:s}", "path", path, "verdict", "error",
@@ -84,7 +84,7 @@ static void print_json(const todo *t, const char *path, const judged *j)
                           classified ? output_real((double)r->class_probability) : json_null(), "message"));
 }
 
-static void print_text(const todo *t, const char *path, const judged *j)
+static void print_text(const queue *t, const char *path, const judged *j)
 {
     static const output_colour colours[] = {COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED};
     if (j->failed) {
@@ -114,7 +114,7 @@ static bool name_map(size_t number, char *path, size_t size)
     return (size_t)length < size;
 }
 
-static void explain(todo *t, const char *photo)
+static void explain(queue *t, const char *photo)
 {
     char path[4096];
     float strongest;
@@ -130,7 +130,7 @@ static void explain(todo *t, const char *photo)
 }
 
 /* Hands an accepted photo on. */
-static void hand_on(todo *t, const char *path, const winnow_result *result)
+static void hand_on(queue *t, const char *path, const winnow_result *result)
 {
     fflush(stdout); /* the command's own output follows the photo's line */
     const int status = then_run(given.then, path, winnow_gate_class_name(t->gate, result->class_index),
@@ -145,7 +145,7 @@ static void hand_on(todo *t, const char *path, const winnow_result *result)
 }
 
 /* Without memory for it nothing is said. */
-static void remember(todo *t, float p)
+static void remember(queue *t, float p)
 {
     if ((t->p_count & (t->p_count - 1)) == 0) { /* room for the next power of two */
         float *more = realloc(t->p, (t->p_count ? 2 * t->p_count : 1) * sizeof *more);
@@ -158,7 +158,7 @@ static void remember(todo *t, float p)
 
 /* Where half the photos of folders or more are too many at low p-values to be an accident. Fewer are what a
  * gate is for. */
-static void note_drift(todo *t)
+static void note_drift(queue *t)
 {
     const double most = 0.5;
     double significance;
@@ -168,7 +168,7 @@ static void note_drift(todo *t)
                     "gate is for; `winnow calibrate` sets the threshold for a new camera");
 }
 
-static void judge_all(todo *t)
+static void judge_all(queue *t)
 {
     judge_photos(t->judge, (const char *const *)t->path, t->count, t->judged, NULL);
     for (size_t i = 0; i < t->count; i++) {
@@ -188,7 +188,7 @@ static void judge_all(todo *t)
     t->count = 0;
 }
 
-static bool add(todo *t, const char *path)
+static bool add(queue *t, const char *path)
 {
     t->path[t->count] = strdup(path);
     if (!t->path[t->count])
@@ -205,7 +205,7 @@ static void report_line(void *context, const char *line)
     output_warning("%s", line);
 }
 
-static winnow_status add_folder(todo *t, const char *folder, winnow_error *error)
+static winnow_status add_folder(queue *t, const char *folder, winnow_error *error)
 {
     const wn_report report = {report_line, NULL};
     wn_scan scan;
@@ -220,7 +220,7 @@ static winnow_status add_folder(todo *t, const char *folder, winnow_error *error
 }
 
 /* Paths from standard input; each is judged at once where they come slowly, as from a camera. */
-static winnow_status add_stdin(todo *t)
+static winnow_status add_stdin(queue *t)
 {
     char *line = NULL;
     size_t size = 0;
@@ -236,7 +236,7 @@ static winnow_status add_stdin(todo *t)
     return ok ? WINNOW_OK : WINNOW_ERROR_MEMORY;
 }
 
-static winnow_status add_operand(todo *t, const char *operand, winnow_error *error)
+static winnow_status add_operand(queue *t, const char *operand, winnow_error *error)
 {
     struct stat info;
     if (!strcmp(operand, "-"))
@@ -256,7 +256,7 @@ int command_check(int argc, char **argv)
     winnow_gate *gate = NULL;
     const int threads = given.threads ? given.threads : wn_cpu_count();
     ahead *first = threads > 1 && operands[1] ? ahead_start(operands[0], operands[1]) : NULL;
-    todo *t = calloc(1, sizeof *t);
+    queue *t = calloc(1, sizeof *t);
     winnow_status status = t ? winnow_gate_open(operands[0], &gate, &error) : WINNOW_ERROR_MEMORY;
     if (!status)
         status = judge_create(gate, threads, first, &t->judge, &error);

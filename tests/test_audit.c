@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Wrong labels among features that were drawn: how many are found, and how many right ones are taken for
  * wrong. */
+#include "runtime/random.h"
 #include "runtime/vector.h"
 #include "train/audit.h"
 
@@ -14,22 +15,6 @@
 
 enum { DIM = 32, RIGHT = 60, PLANTED = 10, OTHERS = 50, COUNT = RIGHT + PLANTED + OTHERS };
 
-static uint64_t seed = 1;
-
-/* splitmix64; uniform in (0, 1). */
-static double uniform(void)
-{
-    uint64_t z = seed += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return ((z ^ z >> 31) >> 11) * 0x1p-53 + 0x1p-54;
-}
-
-static double gaussian(void)
-{
-    return sqrt(-2 * log(uniform())) * cos(6.283185307179586 * uniform());
-}
-
 typedef struct photos {
     float feature[COUNT][DIM], doubt[COUNT], own[COUNT];
     size_t nearest[COUNT];
@@ -40,12 +25,14 @@ typedef struct photos {
 /* Photos of two kinds, RIGHT of label 0 and OTHERS of label 1, in sources of about ten; PLANTED more of the
  * second kind have label 0. They are of two sources, one of
  * them their own, so that each has its like among them. */
-static void draw(photos *p)
+static void draw(int world, photos *p)
 {
+    wn_random random;
+    wn_random_seed(&random, 1, (uint64_t)world);
     double level[COUNT / 10 + 1][DIM];
     for (int s = 0; s <= COUNT / 10; s++)
         for (int j = 0; j < DIM; j++)
-            level[s][j] = 0.6 * gaussian();
+            level[s][j] = 0.6 * wn_random_normal(&random);
     memset(p, 0, sizeof *p);
     for (int i = 0; i < COUNT; i++) {
         const bool first_kind = i < RIGHT, planted = !first_kind && i < RIGHT + PLANTED;
@@ -53,8 +40,9 @@ static void draw(photos *p)
         p->label[i] = i >= RIGHT + PLANTED;
         p->photo[i] = (wn_audit_photo){.readable = true, .pixels = (uint64_t)i};
         for (int j = 0; j < DIM; j++)
-            p->feature[i][j] = (float)((j == !first_kind ? 3 : 0) + 2 +
-                                       level[planted ? COUNT / 10 - source : source][j] + 0.6 * gaussian());
+            p->feature[i][j] =
+                (float)((j == !first_kind ? 3 : 0) + 2 + level[planted ? COUNT / 10 - source : source][j] +
+                        0.6 * wn_random_normal(&random));
         wn_normalise(p->feature[i], DIM);
     }
 }
@@ -81,7 +69,7 @@ static void wrong_labels_are_found(void **state)
     photos *p = malloc(sizeof *p);
     int found = 0, called = 0, planted = 0;
     for (int world = 0; world < 10; world++) {
-        draw(p);
+        draw(world, p);
         audit(p, 1);
         for (int i = 0; i < COUNT; i++) {
             planted += is_planted(i);
@@ -101,7 +89,7 @@ static void copies_do_not_vouch_for_each_other(void **state)
 {
     (void)state;
     photos *p = malloc(sizeof *p);
-    draw(p);
+    draw(0, p);
     audit(p, 1);
     const float alone = p->doubt[RIGHT];
     for (int i = RIGHT; i < RIGHT + PLANTED; i++) { /* all of them become copies of one */
@@ -119,7 +107,7 @@ static void threads_change_nothing(void **state)
     (void)state;
     photos *p = malloc(sizeof *p);
     float doubt[COUNT];
-    draw(p);
+    draw(0, p);
     audit(p, 1);
     memcpy(doubt, p->doubt, sizeof doubt);
     audit(p, 3);

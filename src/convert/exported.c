@@ -37,7 +37,9 @@ static winnow_status check_graph(const Onnx__GraphProto *graph, winnow_error *er
     return WINNOW_OK;
 }
 
-winnow_status wn_exported_onnx_check(const char *path, winnow_error *error)
+typedef winnow_status check(const void *bytes, size_t size, wn_arena *arena, winnow_error *error);
+
+static winnow_status check_file(const char *path, check *what, winnow_error *error)
 {
     const void *bytes;
     size_t size;
@@ -45,13 +47,22 @@ winnow_status wn_exported_onnx_check(const char *path, winnow_error *error)
     if (status)
         return status;
     wn_arena arena = {0};
-    wn_onnx_model model;
-    status = wn_onnx_model_read(bytes, size, &arena, &model, error);
-    if (!status)
-        status = check_graph(model.graph, error);
+    status = what(bytes, size, &arena, error);
     wn_arena_free(&arena);
     wn_unmap_file(bytes, size);
     return status ? wn_fail_prefix(error, status, path) : WINNOW_OK;
+}
+
+static winnow_status check_onnx(const void *bytes, size_t size, wn_arena *arena, winnow_error *error)
+{
+    wn_onnx_model model;
+    winnow_status status = wn_onnx_model_read(bytes, size, arena, &model, error);
+    return status ? status : check_graph(model.graph, error);
+}
+
+winnow_status wn_exported_onnx_check(const char *path, winnow_error *error)
+{
+    return check_file(path, check_onnx, error);
 }
 
 /* ---- Core ML ---- */
@@ -80,20 +91,11 @@ static winnow_status check_description(const Coreml__Model *model, winnow_error 
     return WINNOW_OK;
 }
 
-static winnow_status check_specification(const char *path, winnow_error *error)
+static winnow_status check_specification(const void *bytes, size_t size, wn_arena *arena, winnow_error *error)
 {
-    const void *bytes;
-    size_t size;
-    winnow_status status = wn_map_file(path, LARGEST_FILE, &bytes, &size, error);
-    if (status)
-        return status;
-    wn_arena arena = {0};
     wn_budget budget;
-    wn_budget_open(&budget, &arena, size);
-    status = check_description(coreml__model__unpack(&budget.allocator, size, bytes), error);
-    wn_arena_free(&arena);
-    wn_unmap_file(bytes, size);
-    return status ? wn_fail_prefix(error, status, path) : WINNOW_OK;
+    wn_budget_open(&budget, arena, size);
+    return check_description(coreml__model__unpack(&budget.allocator, size, bytes), error);
 }
 
 static winnow_status check_there(const char *path, winnow_error *error)
@@ -114,7 +116,7 @@ static winnow_status check_package(const char *path, winnow_error *error)
     if (!name)
         return wn_fail_memory(error);
     snprintf(name, length, "%s/Data/com.apple.CoreML/model.mlmodel", path);
-    winnow_status status = check_specification(name, error);
+    winnow_status status = check_file(name, check_specification, error);
     for (size_t i = 0; i < sizeof others / sizeof *others && !status; i++) {
         snprintf(name, length, "%s%s", path, others[i]);
         status = check_there(name, error);
@@ -127,7 +129,7 @@ winnow_status wn_exported_coreml_check(const char *path, winnow_error *error)
 {
     struct stat info;
     return !stat(path, &info) && S_ISDIR(info.st_mode) ? check_package(path, error)
-                                                       : check_specification(path, error);
+                                                       : check_file(path, check_specification, error);
 }
 
 /* ---- C ---- */
