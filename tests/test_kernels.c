@@ -127,7 +127,7 @@ static float plain_gemm8(const wn_gemm *g, int pixel, int channel)
         sum += g->a8[k / 16 * g->a_block + (size_t)pixel * 16 + k % 16] *
                g->b8[(size_t)(channel / 16) * g->k * 16 + (k / 4 * 16 + channel % 16) * 4 + k % 4];
     const float scaled = (float)sum * g->scale[channel], value = scaled + g->bias[channel];
-    return g->relu6 ? fminf(fmaxf(value, 0), 6) : value;
+    return g->relu6 ? rintf(fminf(fmaxf(value, 0), 6) * WN_GRID) / WN_GRID : value;
 }
 
 static void check_gemm8(const wn_kernels *kernels, int m, int n, int k, bool extreme)
@@ -328,11 +328,16 @@ static void check_depthwises(const wn_kernels *kernels)
 
 /* ---- stem and mean ---- */
 
+static bool on_grid(float x)
+{
+    return x * WN_GRID == rintf(x * WN_GRID);
+}
+
 static void check_stem(const wn_kernels *kernels, int m)
 {
     const size_t width = (size_t)(2 * m + 1) * 3;
     float *in = buffer(3 * width), *weight = buffer(27 * 16), *bias = buffer(16),
-          *out = buffer((size_t)m * 16);
+          *out = buffer((size_t)m * 16), *rounded_out = buffer((size_t)m * 16);
     const float *const row[3] = {in + width, in, in + 2 * width};
     kernels->stem(row, weight, bias, out, m);
     for (int x = 0; x < m; x++)
@@ -344,7 +349,11 @@ static void check_stem(const wn_kernels *kernels, int m)
             check_close(out[x * 16 + c], clamp6(sum), 27);
         }
     check_guards(out, (size_t)m * 16);
-    release(in), release(weight), release(bias), release(out);
+    kernels->stem8(row, weight, bias, rounded_out, m);
+    for (int i = 0; i < m * 16; i++)
+        assert_true(on_grid(rounded_out[i]) && fabsf(rounded_out[i] - out[i]) <= 0.5f / WN_GRID);
+    check_guards(rounded_out, (size_t)m * 16);
+    release(rounded_out), release(in), release(weight), release(bias), release(out);
 }
 
 static void check_mean(const wn_kernels *kernels, int m)

@@ -315,9 +315,8 @@ static double cosine(const float *a, const float *b, int size)
     return ab / sqrt(aa * bb);
 }
 
-/* Bytes say nearly what floats say, and every instruction set says nearly the same: the sums are exact, but
- * float32 around them may round an input to the byte beside it. */
-static void bytes_are_near(void **state)
+/* Bytes say nearly what floats say, and every instruction set says the same, to the last bit. */
+static void bytes_are_near_and_alike(void **state)
 {
     (void)state;
     fixture f;
@@ -343,11 +342,54 @@ static void bytes_are_near(void **state)
         for (int i = 0; i < f.batch; i++)
             assert_true(cosine(f.outputs[i].features, f.expected[i].features, f.network.features) > 0.97);
         run_int8(&f, &ranges, f.outputs);
-        for (int i = 0; i < f.batch; i++)
-            assert_true(cosine(f.outputs[i].features, f.expected[i].features, f.network.features) > 0.999 &&
-                        cosine(f.outputs[i].embedding, f.expected[i].embedding, 64) > 0.999);
+        for (int i = 0; i < f.batch; i++) {
+            assert_memory_equal(f.outputs[i].features, f.expected[i].features,
+                                f.network.features * sizeof(float));
+            assert_memory_equal(f.outputs[i].embedding, f.expected[i].embedding, 64 * sizeof(float));
+        }
     }
     tear_down(&f);
+}
+
+/* A filter as an int8 plan wants it gives the same float32 in any order, fused or not, as exact arithmetic
+ * does; and hardly another one than before. */
+static void check_filter(int taps, float reach, float spread, float offset)
+{
+    float weight[27], before[27], bias = offset, value[27];
+    double exact = 0, size = fabs((double)offset), moved = 0;
+    for (int i = 0; i < taps; i++) {
+        weight[i] = before[i] = spread * (float)(rand() % 2001 - 1000) / 1000;
+        size += fabs((double)weight[i]) * (double)reach;
+    }
+    wn_filter_to_grid(weight, taps, 1, reach, &bias);
+    float forward = bias, backward = 0, fused = bias;
+    for (int i = 0; i < taps; i++) {
+        value[i] = (float)(rand() % (int)(reach * 256 + 1)) / 256 * (rand() % 2 && reach < 6 ? -1.0f : 1.0f);
+        const volatile float product = weight[i] * value[i];
+        forward += product;
+        fused = fmaf(weight[i], value[i], fused);
+        exact += (double)weight[i] * (double)value[i];
+        moved += (double)(weight[i] - before[i]) * (double)value[i];
+    }
+    for (int i = taps - 1; i >= 0; i--)
+        backward += weight[i] * value[i];
+    exact += (double)bias;
+    assert_true((double)forward == exact && forward == fused && (double)(backward + bias) == exact);
+    assert_true(fabs(moved + (double)(bias - offset)) <= size * 0x1p-15 * (double)(taps * reach + 1));
+}
+
+static void filters_are_exact(void **state)
+{
+    (void)state;
+    srand(1);
+    for (int i = 0; i < 20000; i++) {
+        const float spread = ldexpf(1, rand() % 30 - 20),
+                    offset = ldexpf((float)(rand() % 201 - 100) / 100, rand() % 8);
+        check_filter(9, WN_RELU6_REACH, spread, offset);
+        check_filter(25, WN_RELU6_REACH, spread, offset);
+        check_filter(27, WN_PIXEL_REACH, spread, offset);
+    }
+    check_filter(9, WN_RELU6_REACH, 0, 0);
 }
 
 /* The 1x1 convolutions and the embedding as the bytes of a file. */
@@ -524,15 +566,11 @@ static void rows_become_bytes_that_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_pytorch),
-        cmocka_unit_test(agrees_with_reference),
-        cmocka_unit_test(batches_change_no_bit),
-        cmocka_unit_test(writes_only_what_is_asked),
-        cmocka_unit_test(scratch_is_small),
-        cmocka_unit_test(bytes_are_near),
-        cmocka_unit_test(rows_become_bytes_that_fit),
-        cmocka_unit_test(halves_are_near),
-        cmocka_unit_test(rows_that_overflow_are_found),
+        cmocka_unit_test(agrees_with_pytorch),   cmocka_unit_test(agrees_with_reference),
+        cmocka_unit_test(batches_change_no_bit), cmocka_unit_test(writes_only_what_is_asked),
+        cmocka_unit_test(scratch_is_small),      cmocka_unit_test(bytes_are_near_and_alike),
+        cmocka_unit_test(filters_are_exact),     cmocka_unit_test(rows_become_bytes_that_fit),
+        cmocka_unit_test(halves_are_near),       cmocka_unit_test(rows_that_overflow_are_found),
         cmocka_unit_test(known_bytes_are_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

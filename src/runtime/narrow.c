@@ -3,7 +3,10 @@
  * bits (kernels/int8.h says why) between the extremes that photos gave them.
  *
  * x = (q - z) / s with s = 127 / (high - low), z = -low s to nearest, so that zero is exact. Then
- * w . x = (w_scale / s) (w_q . q) - (w_scale / s) z sum(w_q): a scale and a bias for each output channel. */
+ * w . x = (w_scale / s) (w_q . q) - (w_scale / s) z sum(w_q): a scale and a bias for each output channel.
+ *
+ * Stem and depthwise filters stay float32, but of numbers whose products and sums have no more than 24 bits:
+ * so they are exact, and the same whether a processor fuses multiplications and additions or not. */
 #include "stage.h"
 
 #include <math.h>
@@ -76,6 +79,19 @@ bool wn_row_fits(const int8_t *bytes, size_t count)
         wrong |= overfull(first, second) | overfull(positives(word[0]), positives(word[1]));
     }
     return !wrong;
+}
+
+void wn_filter_to_grid(float *weight, int taps, size_t step, float reach, float *bias)
+{
+    double most = fabs((double)*bias); /* of any sum on the way */
+    for (int i = 0; i < taps; i++)
+        most += fabs((double)weight[i * step]) * (double)reach;
+    int exponent;
+    frexp(most, &exponent); /* most < 2^exponent; a bit is left for what rounding adds */
+    const double sums = ldexp(1, 23 - exponent), weights = sums / WN_GRID;
+    for (int i = 0; i < taps; i++)
+        weight[i * step] = (float)(rint((double)weight[i * step] * weights) / weights);
+    *bias = (float)(rint((double)*bias * sums) / sums);
 }
 
 const void *wn_narrow(const wn_kernels *kernels, const wn_packed *packed, const float *in, size_t count,

@@ -6,6 +6,12 @@
 #include <math.h>
 #include <string.h>
 
+/* Biases of an int8 plan decide bytes: no fused operations, also where the build cannot say so (a Swift
+ * package). */
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 enum { MOST_CHANNELS = 4096 /* 6 * 320 * 1.4, rounded up generously */ };
 
 /* Batch norm as one multiply and add: y = scale x + shift. */
@@ -132,40 +138,46 @@ static wn_packed pack_pointwise(wn_packer *p, const wn_plan *plan, const wn_laye
     return (wn_packed){.weight = weight, .bias = bias, .layer = (int)(layer - network->layer)};
 }
 
+/* Biases of filters whose weights are in place; then both as an int8 plan wants them. */
+static wn_packed finish_filters(const wn_plan *plan, const wn_layer *layer, const float *data, int taps,
+                                float reach, float *weight, float *bias)
+{
+    if (bias)
+        fold_shift(&plan->network, layer, data, bias);
+    for (int c = 0; bias && plan->ranges && c < layer->cout; c++)
+        wn_filter_to_grid(panel_lane(weight, c, taps), taps, WN_BLOCK, reach, bias + c);
+    return (wn_packed){.weight = weight, .bias = bias};
+}
+
 /* Stem (cout, 3, 3, 3): colour, row, column -> panels of [row][column][colour][16]. */
-static wn_packed pack_stem(wn_packer *p, const wn_network *network, const wn_layer *layer, const float *data)
+static wn_packed pack_stem(wn_packer *p, const wn_plan *plan, const wn_layer *layer, const float *data)
 {
     float *weight = wn_take(p, (size_t)wn_blocks(layer->cout) * 27 * WN_BLOCK);
     float *bias = wn_take(p, layer->cout);
     for (int c = 0; weight && c < layer->cout; c++) {
-        const double scale = fold_scale(network, layer, data, c);
+        const double scale = fold_scale(&plan->network, layer, data, c);
         const float *from = data + layer->weight + (size_t)c * 27;
         float *to = panel_lane(weight, c, 27);
         for (int colour = 0; colour < 3; colour++)
             for (int tap = 0; tap < 9; tap++)
                 to[(tap * 3 + colour) * WN_BLOCK] = (float)(scale * from[colour * 9 + tap]);
     }
-    if (bias)
-        fold_shift(network, layer, data, bias);
-    return (wn_packed){.weight = weight, .bias = bias};
+    return finish_filters(plan, layer, data, 27, WN_PIXEL_REACH, weight, bias);
 }
 
 /* Depthwise (cout, kernel, kernel) -> [blocks][kernel * kernel][16]. */
-static wn_packed pack_depthwise(wn_packer *p, const wn_network *network, const wn_layer *layer,
-                                const float *data)
+static wn_packed pack_depthwise(wn_packer *p, const wn_plan *plan, const wn_layer *layer, const float *data)
 {
     const int taps = layer->kernel * layer->kernel;
     float *weight = wn_take(p, (size_t)wn_blocks(layer->cout) * taps * WN_BLOCK);
     float *bias = wn_take(p, layer->cout);
     for (int c = 0; weight && c < layer->cout; c++) {
-        const double scale = fold_scale(network, layer, data, c);
+        const double scale = fold_scale(&plan->network, layer, data, c);
         float *to = panel_lane(weight, c, taps);
         for (int tap = 0; tap < taps; tap++)
             to[tap * WN_BLOCK] = (float)(scale * data[layer->weight + (size_t)c * taps + tap]);
     }
-    if (bias)
-        fold_shift(network, layer, data, bias);
-    return (wn_packed){.weight = weight, .bias = bias};
+    return finish_filters(plan, layer, data, taps, WN_RELU6_REACH, weight, bias);
 }
 
 /* Linear (embedding, features) with bias -> panels; the embedding is padded with zeros to whole panels. */
@@ -202,9 +214,9 @@ void wn_pack(wn_packer *p, wn_plan *plan, const wn_params *params)
     for (int i = 0; i < plan->stages; i++) {
         wn_stage *stage = &plan->stage[i];
         stage->expand_packed = stage->expand->kind == WN_STEM
-                                   ? pack_stem(p, network, stage->expand, data)
+                                   ? pack_stem(p, plan, stage->expand, data)
                                    : pack_pointwise(p, plan, stage->expand, params);
-        stage->depthwise_packed = pack_depthwise(p, network, stage->depthwise, data);
+        stage->depthwise_packed = pack_depthwise(p, plan, stage->depthwise, data);
         stage->project_packed = pack_pointwise(p, plan, stage->project, params);
     }
     plan->last = pack_pointwise(p, plan, &network->layer[network->count - 1], params);

@@ -41,8 +41,8 @@ typedef struct wn_ranges {
 } wn_ranges;
 
 /* An int8 plan: 1x1 convolutions and embedding with weights of 8 bits, a scale for each output channel
- * (params->scale, or chosen where that is NULL), and inputs of 7 bits within `ranges`; sums are exact. Stem,
- * depthwise and residuals in float32. */
+ * (params->scale, or chosen where that is NULL), and inputs of 7 bits within `ranges`; sums are exact. Stem
+ * and depthwise filters are float32 that wn_filter_to_grid rounds. Every processor finds the same bits. */
 winnow_status wn_plan_create_int8(const wn_network *network, const wn_params *params, const wn_ranges *ranges,
                                   wn_plan **plan, winnow_error *error);
 
@@ -55,6 +55,14 @@ void wn_plan_observe(const wn_plan *plan, const float *image, void *scratch, wn_
 #define WN_LEAST_SCALE 1e-30f
 float wn_row_scale(const float *weight, size_t count);
 void wn_row_bytes(const float *weight, size_t count, float scale, int8_t *bytes);
+
+/* What an int8 plan makes of a filter of the stem or of a depthwise layer, batch norm folded in: rounds its
+ * `taps` weights, `step` floats apart, and its bias to multiples of two powers of two, the finest for which
+ * products with multiples of 1/256 of -reach to reach, and their sums, are exact float32. So every processor
+ * finds the same. Pixels beyond WN_PIXEL_REACH would lose that, and nothing else. */
+#define WN_PIXEL_REACH 4.0f
+#define WN_RELU6_REACH 6.0f
+void wn_filter_to_grid(float *weight, int taps, size_t step, float reach, float *bias);
 bool wn_row_fits(const int8_t *bytes, size_t count);
 
 void wn_plan_free(wn_plan *plan);

@@ -125,9 +125,18 @@ static void expand(const strip *s, const void *in, size_t image, int block, int 
                 image + (size_t)s->row * layer->in * WN_BLOCK, g);
 }
 
+static void copy_row(const float *from, size_t count, bool grid, float *to)
+{
+    if (!grid)
+        memcpy(to, from, count * sizeof *to);
+    for (size_t i = 0; grid && i < count; i++)
+        to[i] = from[i] + WN_TO_GRID - WN_TO_GRID;
+}
+
 /* The same from the image itself: all blocks of the strip's new rows. */
 static void expand_stem(const strip *s, const float *image)
 {
+    const bool grid = s->stage->project_packed.bytes;
     const wn_layer *layer = s->stage->expand;
     const wn_packed *packed = &s->stage->expand_packed;
     const size_t row = (size_t)layer->in * 3,
@@ -140,10 +149,10 @@ static void expand_stem(const strip *s, const float *image)
             float *to = rows + i * padded;
             memset(to, 0, padded * sizeof *to);
             if (from >= 0 && from < layer->in)
-                memcpy(to + layer->pad_before * 3, image + from * row, row * sizeof *to);
+                copy_row(image + from * row, row, grid, to + layer->pad_before * 3);
         }
         for (int block = 0; block < wn_blocks(layer->cout); block++)
-            s->kernels->stem(
+            (grid ? s->kernels->stem8 : s->kernels->stem)(
                 in, packed->weight + (size_t)block * 27 * WN_BLOCK, packed->bias + (size_t)block * WN_BLOCK,
                 ring_row(s, block, y) + (size_t)s->stage->depthwise->pad_before * WN_BLOCK, layer->out);
     }

@@ -108,6 +108,7 @@ INLINE void gemm16_tile(const int rows, const int vectors, const wn_gemm *g, int
         for (int r = 0; r < rows; r++)
             sum[r][v] = MULTIPLY_ADD(sum[r][v], scale, bias);
     }
+    gemm_activate(rows, vectors, g, sum);
     gemm_finish(rows, vectors, g, column, pixel, sum);
 }
 

@@ -67,6 +67,12 @@ INLINE vec clamp6(vec x)
     return MINIMUM(MAXIMUM(x, splat(0)), splat(6));
 }
 
+/* To the nearest multiple of 1/WN_GRID: 1.5 * 2^15 + x has no finer bits. |x| < 2^14. */
+INLINE vec to_grid(vec x)
+{
+    return x + splat(WN_TO_GRID) - splat(WN_TO_GRID);
+}
+
 /* What a translation unit may say otherwise. */
 #ifndef LOAD_AT
 #define LOAD_AT(from, offset)  load((from) + (offset))
@@ -108,8 +114,7 @@ INLINE void gemm_steps(const int steps, const int rows, const int vectors, const
 
 /* Activation, residual and store of a tile. Each choice is made once a tile: left to itself, the compiler
  * makes it for every register, as a store might change *g. */
-INLINE void gemm_finish(const int rows, const int vectors, const wn_gemm *g, int column, int pixel,
-                        gemm_sums sum)
+INLINE void gemm_activate(const int rows, const int vectors, const wn_gemm *g, gemm_sums sum)
 {
     if (g->relu6) {
         UNROLL
@@ -119,6 +124,11 @@ INLINE void gemm_finish(const int rows, const int vectors, const wn_gemm *g, int
                 sum[r][v] = clamp6(sum[r][v]);
         }
     }
+}
+
+INLINE void gemm_finish(const int rows, const int vectors, const wn_gemm *g, int column, int pixel,
+                        gemm_sums sum)
+{
     if (g->add) {
         const float *add = g->add + (size_t)(column / WN_BLOCK) * g->add_block + column % WN_BLOCK;
         const size_t block = g->add_block;
@@ -169,6 +179,7 @@ INLINE void gemm_tile(const int rows, const int vectors, const wn_gemm *g, int c
     if (k)
         gemm_steps(WN_BLOCK / 2, rows, vectors, a, b, panel, sum);
 
+    gemm_activate(rows, vectors, g, sum);
     gemm_finish(rows, vectors, g, column, pixel, sum);
 }
 
@@ -365,8 +376,8 @@ DEPTHWISES(depthwise16, true)
 /* ---- stem ---- */
 
 /* A matrix tile whose inner dimension runs over 3 rows of 9 neighbouring values: 3 pixels of 3 colours. */
-INLINE void stem_tile(const int pixels, const float *const in[3], size_t from, const float *weight,
-                      const float *bias, float *out)
+INLINE void stem_tile(const bool grid, const int pixels, const float *const in[3], size_t from,
+                      const float *weight, const float *bias, float *out)
 {
     enum { PIXEL = 2 * 3, ROW = 3 * 3 };
     vec sum[TILE_ROWS][PAIR];
@@ -397,21 +408,33 @@ INLINE void stem_tile(const int pixels, const float *const in[3], size_t from, c
     for (int v = 0; v < PAIR; v++) {
         UNROLL
         for (int p = 0; p < pixels; p++)
-            store(out + p * WN_BLOCK + v * WIDTH, clamp6(sum[p][v]));
+            store(out + p * WN_BLOCK + v * WIDTH, grid ? to_grid(clamp6(sum[p][v])) : clamp6(sum[p][v]));
+    }
+}
+
+INLINE void stem_row(const bool grid, const float *const in[3], const float *weight, const float *bias,
+                     float *out, int m)
+{
+    for (int lane = 0; lane < WN_BLOCK; lane += PAIR * WIDTH) {
+        int x = 0;
+        for (; x + TILE_ROWS <= m; x += TILE_ROWS)
+            stem_tile(grid, TILE_ROWS, in, (size_t)x * 6, weight + lane, bias + lane,
+                      out + x * WN_BLOCK + lane);
+        for (; x + 2 <= m; x += 2)
+            stem_tile(grid, 2, in, (size_t)x * 6, weight + lane, bias + lane, out + x * WN_BLOCK + lane);
+        if (x < m)
+            stem_tile(grid, 1, in, (size_t)x * 6, weight + lane, bias + lane, out + x * WN_BLOCK + lane);
     }
 }
 
 static void stem(const float *const in[3], const float *weight, const float *bias, float *out, int m)
 {
-    for (int lane = 0; lane < WN_BLOCK; lane += PAIR * WIDTH) {
-        int x = 0;
-        for (; x + TILE_ROWS <= m; x += TILE_ROWS)
-            stem_tile(TILE_ROWS, in, (size_t)x * 6, weight + lane, bias + lane, out + x * WN_BLOCK + lane);
-        for (; x + 2 <= m; x += 2)
-            stem_tile(2, in, (size_t)x * 6, weight + lane, bias + lane, out + x * WN_BLOCK + lane);
-        if (x < m)
-            stem_tile(1, in, (size_t)x * 6, weight + lane, bias + lane, out + x * WN_BLOCK + lane);
-    }
+    stem_row(false, in, weight, bias, out, m);
+}
+
+static void stem8(const float *const in[3], const float *weight, const float *bias, float *out, int m)
+{
+    stem_row(true, in, weight, bias, out, m);
 }
 
 /* ---- mean ---- */
@@ -442,6 +465,7 @@ void FILL(wn_kernels *kernels)
 #endif
         .depthwise = {{depthwise_3_1, depthwise_3_2}, {depthwise_5_1, depthwise_5_2}},
         .stem = stem,
+        .stem8 = stem8,
         .mean = mean,
     };
 }

@@ -14,7 +14,8 @@
  * the weights are scaled for that: wn_row_scale holds the positive and the negative ones of the eight that
  * meet in one sum (of 16 that follow each other, the even or the odd pairs) to 258 each, and 127 * 258 <
  * 32768. So sums are exact, and every instruction set finds the same; the float32 around them rounds once for
- * each operation, without fused ones, for the same reason. */
+ * each operation, without fused ones, for the same reason. What ReLU6 gives is a multiple of 1/WN_GRID, so
+ * that the depthwise filters after it are exact too: see wn_filter_to_grid. */
 typedef ivec gemm8_sums[2 * TILE_ROWS][MAX_VECTORS];
 
 INLINE ivec weights8(const int8_t *b, int step, int v, size_t panel)
@@ -35,6 +36,15 @@ INLINE void gemm8_finish(const int rows, const int vectors, const wn_gemm *g, in
             vec scaled = __builtin_convertvector(sum[r][v], vec) * scale;
             HOLD(scaled);
             real[r][v] = scaled + bias;
+        }
+    }
+    gemm_activate(rows, vectors, g, real);
+    if (g->relu6) {
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            UNROLL
+            for (int v = 0; v < vectors; v++)
+                real[r][v] = to_grid(real[r][v]);
         }
     }
     gemm_finish(rows, vectors, g, column, pixel, real);

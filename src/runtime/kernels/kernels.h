@@ -18,6 +18,11 @@
 
 enum { WN_BLOCK = 16 };
 
+/* What the stem and the depthwise filters of an int8 plan take is a multiple of 1/WN_GRID; adding and taking
+ * away WN_TO_GRID rounds a float to the nearest (|x| < 2^14). */
+enum { WN_GRID = 256 };
+#define WN_TO_GRID 0x1.8p15f
+
 /* A 1x1 convolution: c = act(a . b + bias) [+ add] over m pixels. */
 typedef struct wn_gemm {
     const float *a;        /* input, blocks of [m][16] */
@@ -27,7 +32,8 @@ typedef struct wn_gemm {
     const int8_t *b8;      /* instead of b: panels of [k/4][16][4], of rows that fit (wn_row_fits) */
     const uint16_t *a16;   /* instead of a, for gemm16: bf16 in the same layout */
     const uint16_t *b16;   /* instead of b: panels of [k/together][16][together] */
-    const float *scale;    /* [n rounded up to 16], gemm8 and gemm16: c = act(scale (a . b) + bias) [+ add] */
+    const float *scale;    /* [n rounded up to 16], gemm8 and gemm16: c = act(scale (a . b) + bias) [+ add];
+                              gemm8's ReLU6 gives multiples of 1/WN_GRID */
     const float *bias;     /* [n rounded up to 16] */
     float *c;              /* output */
     size_t c_block;        /* floats from one block of c to the next */
@@ -71,6 +77,8 @@ typedef struct wn_kernels {
     /* 3x3, stride 2, ReLU6, from interleaved RGB to one block: m pixels of one output row. in[3]: the three
      * padded input rows; weight [3][3][3][16] (row, column, colour), bias [16], out [m][16]. */
     void (*stem)(const float *const in[3], const float *weight, const float *bias, float *out, int m);
+    void (*stem8)(const float *const in[3], const float *weight, const float *bias, float *out,
+                  int m); /* to multiples of 1/WN_GRID */
 
     /* out[16] = mean over m pixels of one block. */
     void (*mean)(const float *in, float *out, int m);
