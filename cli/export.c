@@ -14,7 +14,7 @@
 enum { TO_ONNX, TO_COREML, TO_MLPACKAGE, TO_C, TO_NPZ };
 static const char *const formats[] = {"onnx", "coreml", "mlpackage", "c", "npz", NULL};
 static const char *const suffixes[] = {".onnx", ".mlmodel", ".mlpackage", ".c", ".npz"};
-static const char *const precisions[] = {"fp32", "fp16", "int8", NULL};
+static const char *const precisions[] = {"fp32", "fp16", "fp16-compute", "int8", NULL};
 
 static struct {
     int format, precision;
@@ -26,8 +26,10 @@ static const option_row rows[] = {
     {"to", 0, OPTION_CHOICE, NULL, "the format", &given.format, .choices = formats},
     {"output", 'o', OPTION_TEXT, "FILE", "the file to write", &given.output},
     {"precision", 0, OPTION_CHOICE, NULL,
-     "of the weights: coreml and mlpackage have fp16 too, onnx and c int8 (default: fp32; int8 for the ONNX "
-     "file of a gate that `winnow quantize` made)",
+     "of the weights: coreml and mlpackage have fp16 too, onnx and c int8; fp16-compute: mlpackage's "
+     "convolutions also compute in fp16, which the Neural Engine needs (default: fp32; int8 for the ONNX "
+     "file "
+     "of a gate that `winnow quantize` made)",
      &given.precision, .choices = precisions},
     {"separate", 0, OPTION_FLAG, NULL, "C: weights in a .bin file beside it, not in the source",
      &given.separate},
@@ -111,11 +113,11 @@ static int check_options(void)
         return output_usage("--raw, --exact-size and --whole-network are for --to onnx");
     if (given.separate && given.format != TO_C)
         return output_usage("--separate is for --to c");
-    static const bool known[][3] = {[TO_ONNX] = {true, false, true},
-                                    [TO_COREML] = {true, true, false},
-                                    [TO_MLPACKAGE] = {true, true, false},
-                                    [TO_C] = {true, false, true},
-                                    [TO_NPZ] = {true, false, false}};
+    static const bool known[][4] = {[TO_ONNX] = {true, false, false, true},
+                                    [TO_COREML] = {true, true, false, false},
+                                    [TO_MLPACKAGE] = {true, true, true, false},
+                                    [TO_C] = {true, false, false, true},
+                                    [TO_NPZ] = {true, false, false, false}};
     if (given.precision >= 0 && !known[given.format][given.precision])
         return output_usage("--to %s has no --precision %s", formats[given.format],
                             precisions[given.precision]);

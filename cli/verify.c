@@ -25,7 +25,8 @@ static struct {
 static const option_row rows[] = {
     {"images", 0, OPTION_LIST, "DIR", "photos to compare on; may be given again", &given.images},
     {"count", 'n', OPTION_INTEGER, "N", "at most so many photos, spread over all", &given.count, 1, 1000000},
-    {"tolerance", 0, OPTION_NUMBER, "X", "how far similarities may lie apart", &given.tolerance, 0, 1000},
+    {"tolerance", 0, OPTION_NUMBER, "X", "how far similarities may lie apart; Core ML's fp16 needs 1e-3",
+     &given.tolerance, 0, 1000},
     {"json", 0, OPTION_FLAG, NULL, "print the result as one JSON object", &given.json},
     {0},
 };

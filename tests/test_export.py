@@ -309,13 +309,14 @@ def coreml_compare(gate, model, photos, side, allowed):
     return max(abs(a["similarity"] - b[0]) for a, b in zip(ours, theirs))
 
 
-def coreml_export(name, photos):
+def coreml_export(name, photos, precision="fp32"):
     """Both kinds of model of a gate, each compared with the gate."""
     gate = f"{name}.safetensors"
     for kind in ("mlmodel", "mlpackage"):
         classes = ["--with-classes"] if name == "classes" else []
-        done("export", gate, "--to", "coreml" if kind == "mlmodel" else kind, *classes, "-o", f"{name}.{kind}")
+        done("export", gate, "--to", "coreml" if kind == "mlmodel" else kind, "--precision", precision, *classes, "-o", f"{name}.{kind}")
         coreml_compare(gate, f"{name}.{kind}", photos, 96, tolerance(gate) + 1e-3)
+    return sum(os.path.getsize(path) for path in (f"{name}.mlmodel", f"{name}.mlpackage/Data/com.apple.CoreML/weights/weight.bin"))
 
 
 MAC = """
@@ -355,7 +356,9 @@ def coreml_verify(name, *kinds):
 def coreml_default():
     """The part of coreml() that every run can afford."""
     photos = sorted(glob.glob("p/test/**/*.jpg", recursive=True))
-    coreml_export("default", photos[::len(photos) // 3][:3])
+    photos = photos[::len(photos) // 3][:3]
+    halves, floats = (coreml_export("default", photos, precision) for precision in ("fp16", "fp32"))
+    check(halves < 0.8 * floats, "fp16 saves", floats - halves, "bytes of", floats)
     coreml_verify("default", "mlpackage")
 
 
@@ -372,12 +375,12 @@ def real_coreml():
     if not os.path.exists("real.safetensors"):
         return
     data = os.environ.get("WINNOW_DATA", os.path.join(root, "..", "shared", "data", "dev"))
-    photos = sorted(glob.glob(f"{data}/**/*.jpg", recursive=True))[::60]
-    for kind in ("coreml", "mlpackage"):
-        for precision, allowed in (("fp32", 1e-3), ("fp16", 2e-3 if kind == "coreml" else 0.1)):
-            path = f"real-{precision}." + ("mlmodel" if kind == "coreml" else kind)
-            done("export", "real.safetensors", "--to", kind, "--precision", precision, "-o", path)
-            print(path, len(photos), "photographs:", coreml_compare("real.safetensors", path, photos, 128, allowed))
+    photos = sorted(glob.glob(f"{data}/**/*.jpg", recursive=True))[::30]
+    for kind, precision, allowed in (("coreml", "fp32", 1e-4), ("coreml", "fp16", 1e-3), ("mlpackage", "fp32", 1e-4), ("mlpackage", "fp16", 1e-3),
+                                     ("mlpackage", "fp16-compute", 0.1)):
+        path = f"real-{precision}." + ("mlmodel" if kind == "coreml" else kind)
+        done("export", "real.safetensors", "--to", kind, "--precision", precision, "-o", path)
+        print(path, len(photos), "photographs:", coreml_compare("real.safetensors", path, photos, 128, allowed))
 
 
 def npz():
@@ -431,6 +434,7 @@ def refusals():
     refused("taken.mlpackage: is not a folder", "export", "default.safetensors", "--to", "mlpackage", "-o", "taken.mlpackage")
     refused("missing/x.mlpackage|does not exist", "export", "default.safetensors", "--to", "mlpackage", "-o", "missing/x.mlpackage")
     refused("precision", "export", "default.safetensors", "--to", "npz", "--precision", "int8", "-o", "x.npz")
+    refused("--to coreml has no --precision fp16-compute", "export", "default.safetensors", "--to", "coreml", "--precision", "fp16-compute", "-o", "x.mlmodel")
     refused("default.raw.onnx", "verify", "default.safetensors", "default.raw.onnx", "--images", "p/test")
     refused("none.onnx", "verify", "default.safetensors", "none.onnx", "--images", "p/test")
     refused("default.safetensors", "verify", "default.safetensors", "default.safetensors", "--images", "p/test")

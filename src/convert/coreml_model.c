@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coreml_model.h"
+#include "runtime/half.h"
+
+#include <math.h>
 
 int wn_coreml_outputs(const wn_graph *graph, wn_coreml_output *output)
 {
@@ -87,5 +90,54 @@ void wn_coreml_steps(const wn_calibration *calibration, float *step)
     for (int j = 0; j < calibration->knots; j++) {
         step[j] = calibration->p[j] - before;
         before = calibration->p[j];
+    }
+}
+
+/* ---- halves ---- */
+
+bool wn_coreml_halved(const wn_graph *graph, const wn_node *node)
+{
+    enum { SHARE = 16 };
+    size_t convolutions = 0;
+    for (int i = 0; i < graph->count; i++)
+        if (graph->node[i].op == WN_OP_CONVOLVE)
+            convolutions += wn_node_weights(graph, &graph->node[i]);
+    const bool matrix = node->op == WN_OP_DENSE || (node->op == WN_OP_CONVOLVE && node->layer->kernel == 1);
+    return matrix && SHARE * wn_node_weights(graph, node) >= convolutions;
+}
+
+/* Mean of max(x - least, 0) for normally distributed x. */
+static double mean_above(double mean, double deviation, double least)
+{
+    const double over = mean - least, z = over / deviation;
+    return over * erfc(-z * M_SQRT1_2) / 2 + deviation * exp(-z * z / 2) * M_2_SQRTPI * M_SQRT1_2 / 2;
+}
+
+/* Of channel c of a layer's output, before ReLU6 distributed as its batch norm says. A norm that came folded
+ * into its convolution says nothing: its mean is 0. */
+static double mean_output(const wn_layer *layer, const float *data, size_t c)
+{
+    const double mean = (double)data[layer->beta + c], deviation = fabs((double)data[layer->gamma + c]);
+    if (data[layer->mean + c] == 0 || deviation == 0)
+        return 0;
+    return mean_above(mean, deviation, 0) - mean_above(mean, deviation, 6);
+}
+
+void wn_coreml_correct_biases(const wn_gate_file *file, wn_graph *graph)
+{
+    for (int i = 1; i < graph->count; i++) {
+        const wn_node *node = &graph->node[i], *before = &graph->node[node->input[0]];
+        if (node->op != WN_OP_CONVOLVE || !wn_coreml_halved(graph, node) || before->op != WN_OP_CONVOLVE ||
+            !before->layer->relu6)
+            continue;
+        const size_t in = (size_t)before->channels;
+        for (size_t c = 0; c < in; c++) {
+            const double mean = mean_output(before->layer, file->params.data, c);
+            for (size_t o = 0; o < (size_t)node->channels; o++) {
+                const float weight = node->weight[o * in + c];
+                const float error = wn_half_to_float(wn_half_from_float(weight)) - weight;
+                node->bias[o] -= (float)(mean * (double)error);
+            }
+        }
     }
 }

@@ -41,6 +41,14 @@ int wn_coreml_outputs(const wn_graph *graph, wn_coreml_output *output);
 void wn_coreml_describe(wn_coreml_model *model, const wn_export_source *source, const wn_graph *graph,
                         int version);
 
+/* Whether fp16 makes halves of a node's weights: of a 1x1 convolution or a matrix, if it has at least a
+ * sixteenth as many as all convolutions. Smaller ones take few bytes, and their rounding moves the score as
+ * much. */
+bool wn_coreml_halved(const wn_graph *graph, const wn_node *node);
+
+/* Takes from the biases what that rounding will add to the outputs on average. */
+void wn_coreml_correct_biases(const wn_gate_file *file, wn_graph *graph);
+
 /* The p-value as a sum of steps: p = least_p + sum of step[j] over the scores[j] that are reached. */
 void wn_coreml_steps(const wn_calibration *calibration, float *step);
 

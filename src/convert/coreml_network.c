@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A gate as a Core ML neural network (.mlmodel, specification 4: iOS 13). The image input's own scaler takes
  * the mean away before any padding; what it cannot do, a deviation for each channel, is in the first
- * convolution's weights, where the zeros of the padding stay zeros. With fp16 only large 1x1 layers are
- * halves: they are nearly all of the file, and depthwise kernels, of nine weights, nearly all of the error.
+ * convolution's weights, where the zeros of the padding stay zeros. With fp16 the largest layers
+ * are halves (wn_coreml_halved).
  */
 #include "coreml_model.h"
 #include "runtime/file.h"
@@ -18,8 +18,7 @@ enum {
     RANK4_IMAGE_MAPPING = 1,
     MOST = 3 * WN_MAX_NODES,
     FEW = 8,
-    NAME = 64,
-    LEAST_HALVES = 50000 /* weights of a layer of which fp16 is worth its rounding */
+    NAME = 64
 };
 
 /* A layer with room for whatever it may hold. */
@@ -206,8 +205,8 @@ static char *convolve(exporter *e, const wn_node *node, char *x)
     l->dilation[0] = l->dilation[1] = 1;
     set_padding(l, shape);
     c->hasbias = true;
-    const bool half = shape->kernel == 1 && shape->weight_count >= LEAST_HALVES;
-    c->weights = put_weights(e, &l->weights, node->weight, shape->weight_count, half);
+    c->weights =
+        put_weights(e, &l->weights, node->weight, shape->weight_count, wn_coreml_halved(e->graph, node));
     c->bias = put_weights(e, &l->bias, node->bias, (size_t)shape->cout, false);
     if (!shape->relu6)
         return l->name;
@@ -277,7 +276,8 @@ static char *add_node(exporter *e, const wn_node *node)
         return set_reduction(add_layer(e, node->name, x), COREML__LAYER__LAYER_REDUCE_MEAN, true);
     case WN_OP_DENSE:
         return set_inner_product(e, add_layer(e, node->name, x), node->weight, node->bias,
-                                 e->graph->node[node->input[0]].channels, node->channels, true);
+                                 e->graph->node[node->input[0]].channels, node->channels,
+                                 wn_coreml_halved(e->graph, node));
     case WN_OP_JOIN:
         return join(e, node, add_layer(e, node->name, x));
     case WN_OP_NORMALISE:
@@ -390,6 +390,7 @@ winnow_status wn_export_coreml(const wn_export_source *source, const wn_export_o
     exporter *e = calloc(1, sizeof *e);
     winnow_status status = e ? wn_graph_create(&source->file, 0, &graph, error) : wn_fail_memory(error);
     if (!status && options->precision == WN_EXPORT_FP16) {
+        wn_coreml_correct_biases(&source->file, graph);
         e->half = malloc(wn_graph_weights(graph) * sizeof *e->half);
         status = e->half ? WINNOW_OK : wn_fail_memory(error);
     }

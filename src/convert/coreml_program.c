@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A gate as a Core ML ML Program (.mlpackage, specification 6: iOS 15). With fp16 the convolutions run
- * in half precision; embedding and score, whose small differences decide, are computed in floats. */
+ * A gate as a Core ML ML Program (.mlpackage, specification 6: iOS 15). With fp16 the largest layers are
+ * stored as halves and cast to floats, in which everything is computed; a weight that is not stored as it is
+ * used takes a matmul, as `linear` wants a constant, and of `conv` that takes another coremltools' own tests
+ * say that it fails on the GPU (rdar://97398343). With fp16-compute the convolutions run in half precision;
+ * embedding and score, whose small differences decide, are computed in floats. */
 #include "coreml_model.h"
 #include "mil_writer.h"
 #include "runtime/file.h"
@@ -20,8 +23,9 @@ typedef struct exporter {
     const wn_graph *graph;
     wn_mil *mil;
     wn_mil_type type;                 /* of maps */
+    bool halves;                      /* the largest layers' weights are, though maps are floats */
     wn_mil_value value[WN_MAX_NODES]; /* of each node */
-    wn_mil_value true_, false_, axis1, one, map_axes, custom, dilations, fp32, least;
+    wn_mil_value true_, false_, axis1, one, map_axes, custom, dilations, fp32, fp16, least;
     wn_coreml_model model;
     float step[WN_CALIBRATION_KNOTS];
 } exporter;
@@ -59,12 +63,9 @@ static wn_mil_value cast(exporter *e, const char *name, wn_mil_value x, wn_mil_t
 {
     if (x.type == type)
         return x;
-    char to[NAME];
-    snprintf(to, sizeof to, "%s.to", name);
-    const wn_mil_value dtype = type == WN_MIL_FP32 ? e->fp32 : wn_mil_text(e->mil, to, "fp16");
     const wn_mil_value out = wn_mil_operation(e->mil, "cast", name, type, x.rank, x.shape);
     argument(e, "x", x);
-    argument(e, "dtype", dtype);
+    argument(e, "dtype", type == WN_MIL_FP32 ? e->fp32 : e->fp16);
     return out;
 }
 
@@ -78,7 +79,68 @@ static wn_mil_value reduce(exporter *e, const char *operation, const char *name,
     return out;
 }
 
-static wn_mil_value convolve(exporter *e, const wn_node *node, wn_mil_value x)
+/* Weights that are stored as halves, as floats. */
+static wn_mil_value widened(exporter *e, const wn_node *node, int rank, const int *shape)
+{
+    char name[NAME];
+    const wn_mil_value half =
+        wn_mil_weights(e->mil, part(name, node, "weight"), WN_MIL_FP16, rank, shape, node->weight);
+    return cast(e, part(name, node, "widened"), half, WN_MIL_FP32);
+}
+
+static wn_mil_value matmul(exporter *e, const char *name, wn_mil_value x, wn_mil_value y, bool transposed,
+                           const int *shape)
+{
+    const wn_mil_value out = wn_mil_operation(e->mil, "matmul", name, WN_MIL_FP32, x.rank, shape);
+    argument(e, "x", x);
+    argument(e, "y", y);
+    argument(e, "transpose_x", e->false_);
+    argument(e, "transpose_y", transposed ? e->true_ : e->false_);
+    return out;
+}
+
+/* `what` names the constant of the new shape. */
+static wn_mil_value reshape(exporter *e, const char *name, const char *what, wn_mil_value x, int rank,
+                            const int *shape)
+{
+    const wn_mil_value to = wn_mil_wholes(e->mil, what, rank, shape);
+    const wn_mil_value out = wn_mil_operation(e->mil, "reshape", name, x.type, rank, shape);
+    argument(e, "x", x);
+    argument(e, "shape", to);
+    return out;
+}
+
+/* A 1x1 convolution as the product of (1, cout, cin) and (1, cin, grid). */
+static wn_mil_value multiply_map(exporter *e, const wn_node *node, wn_mil_value x)
+{
+    const wn_layer *l = node->layer;
+    const int grid = l->out * l->out;
+    char name[NAME], other[NAME];
+    const wn_mil_value weight = widened(e, node, 3, (int[]){1, l->cout, l->cin});
+    const wn_mil_value bias =
+        wn_mil_weights(e->mil, part(name, node, "bias"), e->type, 4, (int[]){1, l->cout, 1, 1}, node->bias);
+    const wn_mil_value flat =
+        reshape(e, part(name, node, "flat"), part(other, node, "flat.shape"), x, 3, (int[]){1, l->cin, grid});
+    const wn_mil_value product =
+        matmul(e, part(name, node, "product"), weight, flat, false, (int[]){1, l->cout, grid});
+    const wn_mil_value map = reshape(e, part(name, node, "map"), part(other, node, "map.shape"), product, 4,
+                                     (int[]){1, l->cout, l->out, l->out});
+    return binary(e, "add", node->name, map, bias);
+}
+
+static wn_mil_value multiply_vector(exporter *e, const wn_node *node, wn_mil_value x)
+{
+    const int shape[] = {1, node->channels};
+    char name[NAME];
+    const wn_mil_value weight = widened(e, node, 2, (int[]){node->channels, x.shape[1]});
+    if (!node->bias)
+        return matmul(e, node->name, x, weight, true, shape);
+    const wn_mil_value bias =
+        wn_mil_weights(e->mil, part(name, node, "bias"), WN_MIL_FP32, 2, shape, node->bias);
+    return binary(e, "add", node->name, matmul(e, part(name, node, "product"), x, weight, true, shape), bias);
+}
+
+static wn_mil_value filter_map(exporter *e, const wn_node *node, wn_mil_value x)
 {
     const wn_layer *l = node->layer;
     const int groups = wn_node_groups(node), shape[] = {l->cout, l->cin / groups, l->kernel, l->kernel};
@@ -101,7 +163,15 @@ static wn_mil_value convolve(exporter *e, const wn_node *node, wn_mil_value x)
     argument(e, "pad", pad);
     argument(e, "dilations", e->dilations);
     argument(e, "groups", grouped);
-    return l->relu6 ? like(e, "relu6", part(name, node, "relu6"), out) : out;
+    return out;
+}
+
+static wn_mil_value convolve(exporter *e, const wn_node *node, wn_mil_value x)
+{
+    char name[NAME];
+    const bool halved = e->halves && wn_coreml_halved(e->graph, node);
+    const wn_mil_value out = halved ? multiply_map(e, node, x) : filter_map(e, node, x);
+    return node->layer->relu6 ? like(e, "relu6", part(name, node, "relu6"), out) : out;
 }
 
 /* Maps may be halves; their means are taken in floats. */
@@ -222,7 +292,9 @@ static wn_mil_value add_node(exporter *e, const wn_node *node)
     case WN_OP_MEAN:
         return mean(e, node, x);
     case WN_OP_DENSE:
-        return linear(e, node->name, x, node->weight, node->bias, node->channels);
+        return e->halves && wn_coreml_halved(e->graph, node)
+                   ? multiply_vector(e, node, x)
+                   : linear(e, node->name, x, node->weight, node->bias, node->channels);
     case WN_OP_JOIN:
         return join(e, node, node->name);
     case WN_OP_NORMALISE:
@@ -296,6 +368,8 @@ static void build(exporter *e)
     e->custom = wn_mil_text(mil, "custom", "custom");
     e->dilations = wn_mil_wholes(mil, "dilations", 2, (int[]){1, 1});
     e->fp32 = wn_mil_text(mil, "fp32", "fp32");
+    if (e->type == WN_MIL_FP16)
+        e->fp16 = wn_mil_text(mil, "fp16", "fp16");
     e->least = wn_mil_number(mil, "norm.least", WN_LEAST_NORM);
     for (int i = 0; i < e->graph->count; i++)
         e->value[i] = add_node(e, &e->graph->node[i]);
@@ -416,7 +490,10 @@ winnow_status wn_export_mlpackage(const wn_export_source *source, const wn_expor
     if (!status) {
         e->source = source;
         e->graph = graph;
-        e->type = options->precision == WN_EXPORT_FP16 ? WN_MIL_FP16 : WN_MIL_FP32;
+        e->type = options->precision == WN_EXPORT_FP16_COMPUTE ? WN_MIL_FP16 : WN_MIL_FP32;
+        e->halves = options->precision == WN_EXPORT_FP16;
+        if (e->halves)
+            wn_coreml_correct_biases(&source->file, graph);
         wn_graph_scale_pixels(graph);
         build(e);
         status = write_program(e, path, error);

@@ -14,7 +14,12 @@ typedef struct wn_export_source {
     char unsure[WN_NUMBER_TEXT];
 } wn_export_source;
 
-typedef enum wn_export_precision { WN_EXPORT_FP32, WN_EXPORT_FP16, WN_EXPORT_INT8 } wn_export_precision;
+typedef enum wn_export_precision {
+    WN_EXPORT_FP32,
+    WN_EXPORT_FP16,
+    WN_EXPORT_FP16_COMPUTE, /* and the convolutions' arithmetic */
+    WN_EXPORT_INT8
+} wn_export_precision;
 
 typedef struct wn_export_options {
     wn_export_precision precision; /* of the weights */
@@ -36,7 +41,7 @@ winnow_status wn_export_onnx(const wn_export_source *source, const wn_export_opt
 winnow_status wn_export_coreml(const wn_export_source *source, const wn_export_options *options,
                                const char *path, winnow_error *error);
 
-/* Core ML ML Program, specification 6: the folder `path`, with fp32 or fp16 weights. */
+/* Core ML ML Program, specification 6: the folder `path`. fp32 or fp16 weights, or fp16 arithmetic too. */
 winnow_status wn_export_mlpackage(const wn_export_source *source, const wn_export_options *options,
                                   const char *path, winnow_error *error);
 

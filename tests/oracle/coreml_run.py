@@ -37,6 +37,11 @@ def softmax(x, axis):
     return e / e.sum(axis=axis, keepdims=True)
 
 
+def matmul(x, y, transpose_x, transpose_y):
+    assert not transpose_x
+    return x @ (y.swapaxes(-1, -2) if transpose_y else y)
+
+
 # ---- neural networks ----
 
 def weights(message, *shape):
@@ -149,7 +154,8 @@ def run_operation(kind, p):
               "reduce_mean": numpy.mean, "reduce_sum_square": lambda x, axis, keepdims: (x * x).sum(axis=axis, keepdims=keepdims)}[kind]
         return by(p["x"], axis=tuple(p["axes"]), keepdims=p["keep_dims"])
     return {"mul": lambda: p["x"] * p["y"], "add": lambda: p["x"] + p["y"], "real_div": lambda: p["x"] / p["y"],
-            "maximum": lambda: numpy.maximum(p["x"], p["y"]), "relu6": lambda: numpy.clip(p["x"], 0, 6), "cast": lambda: p["x"],
+            "maximum": lambda: numpy.maximum(p["x"], p["y"]), "relu6": lambda: numpy.clip(p["x"], 0, 6), "cast": lambda: p["x"].astype(float),
+            "reshape": lambda: p["x"].reshape(p["shape"]), "matmul": lambda: matmul(**p),
             "greater_equal": lambda: (p["x"] >= p["y"]).astype(float), "softmax": lambda: softmax(p["x"], p["axis"]),
             "squeeze": lambda: numpy.squeeze(p["x"], tuple(p["axes"]))}[kind]()
 
