@@ -134,6 +134,11 @@ WINNOW_API const char *winnow_gate_class_name(const winnow_gate *gate, int index
 WINNOW_API float winnow_gate_threshold(const winnow_gate *gate);
 WINNOW_API float winnow_gate_false_reject(const winnow_gate *gate);
 
+/* What a gauge shows of a result (or of means over some frames), from 0 to 1: half at the threshold, above
+ * it p / (p + the p-value of the threshold), below it falling by a factor of e with each step of similarity
+ * as long as that from the threshold to a middling normal picture. 0 where gate is NULL. */
+WINNOW_API float winnow_gauge(const winnow_gate *gate, float similarity, float p_value);
+
 /* One thread's working memory for a gate. All of it is allocated here. Free it before the gate. */
 WINNOW_API winnow_status winnow_session_create(const winnow_gate *gate, winnow_session **session,
                                                winnow_error *error);

@@ -123,6 +123,34 @@ static void p_values_and_verdicts_follow_their_definition(void **state)
     wn_calibration_free(&calibration);
 }
 
+/* Also with so few photos that no p-value is below what was asked for. */
+static void the_gauge_is_half_at_the_threshold(void **state)
+{
+    (void)state;
+    float score[199];
+    for (int n = 19; n <= 199; n += 180) {
+        for (int i = 0; i < n; i++)
+            score[i] = 3 + (float)i / (float)n;
+        wn_calibration calibration;
+        assert_int_equal(wn_calibrate(score, NULL, n, (wn_promise){0.05, 0}, &calibration, NULL), WINNOW_OK);
+        float before = 0;
+        for (float s = -2; s < 6; s += 0.01f) {
+            const float gauge =
+                wn_calibration_gauge(&calibration, s, wn_calibration_p_value(&calibration, s));
+            assert_true(gauge >= before && gauge <= 1);
+            assert_int_equal(gauge >= 0.5f, wn_calibration_verdict(&calibration, s) == WINNOW_NORMAL);
+            before = gauge;
+        }
+        const float threshold = calibration.threshold;
+        assert_float_equal(
+            wn_calibration_gauge(&calibration, threshold, wn_calibration_p_value(&calibration, threshold)),
+            0.5f, 1e-6f);
+        assert_true(wn_calibration_gauge(&calibration, threshold - 1, 1.0f / (float)(n + 1)) < 0.1f);
+        assert_true(before > 0.9f);
+        wn_calibration_free(&calibration);
+    }
+}
+
 /* More photos than steps are kept: p-values may only grow, by no more than a step. */
 static void many_photos_are_kept_compactly(void **state)
 {
@@ -260,6 +288,7 @@ int main(void)
         cmocka_unit_test(needed_is_the_least_that_is_not_refused),
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(p_values_and_verdicts_follow_their_definition),
+        cmocka_unit_test(the_gauge_is_half_at_the_threshold),
         cmocka_unit_test(many_photos_are_kept_compactly),
         cmocka_unit_test(promise_holds_over_random_splits),
         cmocka_unit_test(promise_holds_over_new_groups),

@@ -198,3 +198,25 @@ winnow_verdict wn_calibration_verdict(const wn_calibration *calibration, float s
         return WINNOW_NORMAL;
     return score >= calibration->unsure ? WINNOW_UNSURE : WINNOW_ABNORMAL;
 }
+
+/* The score of the middle calibration photo. */
+static float median_score(const wn_calibration *calibration)
+{
+    int knot = 0;
+    while (knot + 1 < calibration->knots && calibration->p[knot] < 0.5f)
+        knot++;
+    return calibration->score[knot];
+}
+
+/* Below the threshold p-values soon have no finer steps: with 19 photos none is under 0.05. The score has. */
+float wn_calibration_gauge(const wn_calibration *calibration, float score, float p)
+{
+    const float threshold = calibration->threshold;
+    const float at_threshold = wn_calibration_p_value(calibration, threshold);
+    const float by_p = p / (p + at_threshold);
+    if (score >= threshold)
+        return fmaxf(by_p, 0.5f);
+    const float least = WN_CALIBRATION_ROUNDING * (1 + fabsf(threshold));
+    const float spread = fmaxf(median_score(calibration) - threshold, least);
+    return fminf(fminf(by_p, 0.5f), 0.5f * expf((score - threshold) / spread));
+}

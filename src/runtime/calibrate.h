@@ -63,4 +63,7 @@ void wn_calibration_free(wn_calibration *calibration);
 float wn_calibration_p_value(const wn_calibration *calibration, float score);
 winnow_verdict wn_calibration_verdict(const wn_calibration *calibration, float score);
 
+/* winnow_gauge. */
+float wn_calibration_gauge(const wn_calibration *calibration, float score, float p);
+
 #endif

@@ -152,6 +152,11 @@ float winnow_gate_false_reject(const winnow_gate *gate)
     return gate ? (float)gate->file.calibration.promise.false_reject : 0;
 }
 
+float winnow_gauge(const winnow_gate *gate, float similarity, float p_value)
+{
+    return gate ? wn_calibration_gauge(&gate->file.calibration, similarity, p_value) : 0;
+}
+
 /* ---- sessions ---- */
 
 static size_t rounded(size_t bytes)
