@@ -42,6 +42,7 @@ static wn_outputs make_outputs(const wn_network *network)
         .bottleneck_map = allocate(grid * network->bottleneck * sizeof(float)),
         .features_map = allocate(grid * network->features * sizeof(float)),
         .layer_output = {allocate(2048 * sizeof(float)), allocate(2048 * sizeof(float))},
+        .layer_map = {allocate(grid * 2048 * sizeof(float)), allocate(grid * 2048 * sizeof(float))},
     };
 }
 
@@ -52,8 +53,10 @@ static void free_outputs(wn_outputs *outputs)
     free(outputs->embedding);
     free(outputs->bottleneck_map);
     free(outputs->features_map);
-    free(outputs->layer_output[0]);
-    free(outputs->layer_output[1]);
+    for (int o = 0; o < WN_LAYER_OUTPUTS; o++) {
+        free(outputs->layer_output[o]);
+        free(outputs->layer_map[o]);
+    }
 }
 
 static void set_up(fixture *f, const char *architecture, float width, int input, int embedding, int batch)
@@ -82,6 +85,17 @@ static void tear_down(fixture *f)
     wn_params_free(&f->params);
 }
 
+/* Pooled features by themselves give the embedding that they gave. */
+static void check_embed(const fixture *f, const wn_plan *plan, void *scratch)
+{
+    const size_t bytes = f->network.embedding * sizeof(float);
+    float *embedding = allocate(bytes);
+    memset(scratch, 0xff, wn_plan_scratch(plan, 1));
+    wn_plan_embed(plan, f->outputs[0].features, embedding, scratch);
+    assert_memory_equal(embedding, f->outputs[0].embedding, bytes);
+    free(embedding);
+}
+
 /* Runs the plan of the current instruction set over the first `batch` pictures. Scratch starts as garbage,
  * and the bytes behind it must survive. */
 static void run_plan(fixture *f, int batch)
@@ -94,6 +108,8 @@ static void run_plan(fixture *f, int batch)
     unsigned char *scratch = allocate(size + 64);
     memset(scratch, 0xff, size + 64); /* NaN in every float */
     wn_plan_run(plan, batch, f->images, f->outputs, scratch);
+    if (f->outputs[0].features)
+        check_embed(f, plan, scratch);
     for (size_t i = size; i < size + 64; i++)
         assert_int_equal(scratch[i], 0xff);
     free(scratch);
@@ -185,9 +201,13 @@ static void check_outputs(fixture *f, double tolerance)
                  pixels * network->bottleneck, tolerance);
     check_floats("features map", got->features_map, expected->features_map, pixels * network->features,
                  tolerance);
-    for (int o = 0; o < WN_LAYER_OUTPUTS; o++)
-        check_floats("layer", got->layer_output[o], expected->layer_output[o],
-                     network->layer[expected->layer[o]].cout, tolerance);
+    for (int o = 0; o < WN_LAYER_OUTPUTS; o++) {
+        const wn_layer *layer = &network->layer[expected->layer[o]];
+        check_floats("layer", got->layer_output[o], expected->layer_output[o], layer->cout, tolerance);
+        if (layer->kind == WN_PROJECT)
+            check_floats("layer map", got->layer_map[o], expected->layer_map[o], pixels * layer->cout,
+                         tolerance);
+    }
 }
 
 static void agrees_with_reference(void **state)

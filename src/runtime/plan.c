@@ -173,15 +173,38 @@ static void gather(const float *blocks, size_t pixels, size_t pixel, int channel
         out[c] = blocks[(c / WN_BLOCK * pixels + pixel) * WN_BLOCK + c % WN_BLOCK];
 }
 
+/* Means over the part of a map of blocks that lies under each pixel of a map of grid x grid. */
+static void pool_parts(const wn_plan *plan, const float *map, int channels, int side, float *out)
+{
+    const int grid = plan->network.grid;
+    _Alignas(64) float mean[WN_BLOCK];
+    memset(out, 0, sizeof *out * grid * grid * channels);
+    for (int part = 0; part < grid * grid; part++, out += channels) {
+        const int top = part / grid * side / grid, bottom = (part / grid + 1) * side / grid;
+        const int left = part % grid * side / grid, right = (part % grid + 1) * side / grid;
+        for (int c = 0; c < channels; c += WN_BLOCK)
+            for (int y = top; y < bottom; y++) {
+                plan->kernels.mean(map + ((size_t)c * side + (size_t)y * WN_BLOCK) * side + left * WN_BLOCK,
+                                   mean, right - left);
+                for (int i = 0; i < WN_BLOCK && c + i < channels; i++)
+                    out[c + i] += mean[i] / (bottom - top);
+            }
+    }
+}
+
 static void pool_layer(const wn_plan *plan, const wn_layer *layer, int images, const float *maps,
                        const wn_outputs *outputs)
 {
     const int index = (int)(layer - plan->network.layer);
-    for (int i = 0; i < images; i++)
-        for (int o = 0; o < WN_LAYER_OUTPUTS; o++)
+    for (int i = 0; i < images; i++) {
+        const float *map = maps + i * wn_map_size(layer->cout, layer->out);
+        for (int o = 0; o < WN_LAYER_OUTPUTS; o++) {
             if (outputs[i].layer_output[o] && outputs[i].layer[o] == index)
-                pool(plan, maps + i * wn_map_size(layer->cout, layer->out), layer->cout, layer->out,
-                     outputs[i].layer_output[o]);
+                pool(plan, map, layer->cout, layer->out, outputs[i].layer_output[o]);
+            if (outputs[i].layer_map[o] && outputs[i].layer[o] == index)
+                pool_parts(plan, map, layer->cout, layer->out, outputs[i].layer_map[o]);
+        }
+    }
 }
 
 static void tell(const wn_workspace *work, int part)
@@ -337,6 +360,15 @@ void wn_plan_run(const wn_plan *plan, int batch, const float *images, const wn_o
 {
     const wn_workspace work = lay_out(plan, batch, scratch);
     run(plan, batch, images, outputs, &work);
+}
+
+void wn_plan_embed(const wn_plan *plan, const float *features, float *embedding, void *scratch)
+{
+    const wn_workspace work = lay_out(plan, 1, scratch);
+    const wn_outputs output = {.embedding = embedding};
+    memset(work.features, 0, sizeof *work.features * wn_blocks(plan->network.features) * WN_BLOCK);
+    memcpy(work.features, features, sizeof *features * plan->network.features);
+    run_embedding(plan, 1, &output, &work);
 }
 
 /* ---- parts ---- */

@@ -23,6 +23,9 @@ typedef struct wn_outputs {
      * the maps of projections and of the last layer alone. */
     float *layer_output[WN_LAYER_OUTPUTS];
     int layer[WN_LAYER_OUTPUTS];
+    /* [grid*grid*cout], NHWC, of those of them that are projections: means over the part of the map that lies
+     * under each pixel of the last one. */
+    float *layer_map[WN_LAYER_OUTPUTS];
 } wn_outputs;
 
 /* Packs params (which may be freed afterwards). The kernels are those of
@@ -75,6 +78,9 @@ size_t wn_plan_scratch(const wn_plan *plan, int batch);
  * every batch, and on every run on machines of one instruction set. */
 void wn_plan_run(const wn_plan *plan, int batch, const float *images, const wn_outputs *outputs,
                  void *scratch);
+
+/* The embedding of one vector of pooled features, such as a mean over a part of features_map. */
+void wn_plan_embed(const wn_plan *plan, const float *features, float *embedding, void *scratch);
 
 /* What a plan is timed by: its parts in the order that they run: the inverted residuals, fused, then the last
  * convolution with its pooling, then the embedding. */

@@ -64,6 +64,22 @@ static void mean_over_grid(const wn_layer *layer, const float *map, float *out)
     }
 }
 
+/* (grid, grid, channels): means over the part of a map that lies under each pixel of the last one. */
+static void mean_over_parts(const wn_layer *layer, const float *map, int grid, float *out)
+{
+    for (int y = 0; y < grid; y++)
+        for (int x = 0; x < grid; x++)
+            for (int c = 0; c < layer->cout; c++) {
+                const int bottom = (y + 1) * layer->out / grid, right = (x + 1) * layer->out / grid;
+                double sum = 0;
+                int count = 0;
+                for (int row = y * layer->out / grid; row < bottom; row++)
+                    for (int column = x * layer->out / grid; column < right; column++, count++)
+                        sum += map[((size_t)row * layer->out + column) * layer->cout + c];
+                *out++ = (float)(sum / count);
+            }
+}
+
 static size_t map_size(const wn_layer *layer)
 {
     return (size_t)layer->out * layer->out * layer->cout;
@@ -101,9 +117,12 @@ winnow_status wn_plan_reference(const wn_network *network, const wn_params *para
         const wn_layer *layer = &network->layer[i];
         run_layer(network, layer, params->data, i ? map[i - 1] : image,
                   layer->residual >= 0 ? map[layer->residual] : NULL, next);
-        for (int o = 0; o < WN_LAYER_OUTPUTS; o++)
-            if (outputs->layer_output[o] && i == outputs->layer[o])
+        for (int o = 0; o < WN_LAYER_OUTPUTS; o++) {
+            if (i == outputs->layer[o])
                 mean_over_grid(layer, next, outputs->layer_output[o]);
+            if (outputs->layer_map[o] && i == outputs->layer[o] && layer->kind == WN_PROJECT)
+                mean_over_parts(layer, next, network->grid, outputs->layer_map[o]);
+        }
         map[i] = next;
         next += map_size(layer);
     }
