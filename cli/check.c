@@ -29,9 +29,8 @@ static const option_row rows[] = {
      "WINNOW_CLASS and WINNOW_PROBABILITY tell its class",
      &given.then},
     {"explain", 0, OPTION_TEXT, "OUT.png",
-     "paint the parts that the gate would accept (green) and turn away (orange) by themselves; of several, "
-     "the others go to OUT-2.png "
-     "...",
+     "paint what speaks for the photo (green) and against it (orange), by the scores of 8 x 8 patches; of "
+     "several, the others go to OUT-2.png ...",
      &given.explain},
     {"json", 0, OPTION_FLAG, NULL, "one JSON object a line", &given.json},
     {"threads", 0, OPTION_INTEGER, "N", "threads (default: as many as there are cores)", &given.threads, 1,

@@ -6,9 +6,9 @@
 
 #include "winnow.h"
 
-/* Writes the photo with the parts that the gate would accept in green and those that it would turn away in
- * orange, and a scale below; full colour is the strongest part of this photo, *strongest in units of
- * similarity from the threshold. */
+/* Writes the photo with the parts that speak for it in green and those that speak against it in orange, and a
+ * scale below; full colour is the strongest part of this photo, *strongest in units of similarity from the
+ * threshold. */
 winnow_status explain_photo(winnow_session *session, const winnow_gate *gate, const char *photo,
                             const char *out, float *strongest, winnow_error *error);
 

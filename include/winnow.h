@@ -173,11 +173,11 @@ WINNOW_API winnow_status winnow_embed(winnow_session *session, const winnow_imag
 enum { WINNOW_EXPLAIN_SIDE = 8 };
 
 /* Which parts of a picture speak for and against it. Cell (row, column) of map[8 * 8] is the similarity of a
- * window of half the side, centred on the cell and kept within the picture, less the gate's threshold: above
- * 0 the gate would accept that part by itself, below 0 turn it away. Works the same with every scorer. The
- * grid covers what the gate sees: the whole picture, or, where "winnow.fit" is "crop", its centred square.
- * *result (may be NULL) is what winnow_score gives. Allocates nothing; takes 37 times as long as
- * winnow_score. */
+ * patch around it, less the gate's threshold: above 0 it speaks for the picture, below 0 against it. A
+ * patch's features are means over the maps that the network pools, under a Gaussian; they are normalised and
+ * scored as those of a whole picture are. Works the same with every scorer. The grid covers what the gate
+ * sees: the whole picture, or, where "winnow.fit" is "crop", its centred square. *result (may be NULL) is
+ * what winnow_score gives. Allocates nothing; takes 10 times as long as winnow_score. */
 WINNOW_API winnow_status winnow_explain(winnow_session *session, const winnow_image *image, float *map,
                                         winnow_result *result, winnow_error *error);
 

@@ -154,32 +154,31 @@ def handing_on(accepted, rejected):
 
 
 def explaining(accepted):
-    """A map for each photo, under names of its own; a scale of 28 pixels below. Every part of a picture of one colour is the picture."""
+    """A map for each photo, under names of its own; a scale of 28 pixels below."""
     photo = accepted["path"]
-    run("check", "--explain", "map.png", "gate.safetensors", photo, photo)
+    told = run("check", "--explain", "map.png", "gate.safetensors", photo, photo).stderr
     first, second = open("map.png", "rb").read(), open("map-2.png", "rb").read()
     check(first == second and first[:8] == b"\x89PNG\r\n\x1a\n", "maps of one photo differ")
     check(struct.unpack(">II", first[16:24]) == (96, 96 + 28), struct.unpack(">II", first[16:24]))
     check(first != open(photo, "rb").read() and not os.path.exists("map-3.png"), "no map")
-    threshold = float(json.loads(run("info", "gate.safetensors", "--json").stdout)["metadata"]["winnow.threshold"])
-    for name, colour in (("green", (60, 170, 60)), ("blue", (90, 90, 180))):
-        png(f"{name}.png", lambda x, y: colour)
-        result = run("check", "--explain", "flat.png", "gate.safetensors", f"{name}.png", "--json", status=None)
-        away = abs(json.loads(result.stdout)["similarity"] - threshold)
-        told = float(re.search(r"full colour is ([-+.e\d]+) above", result.stderr)[1])
-        check(abs(told - away) < 0.01 * away, told, away)
-    # Half of what is normal, half of what is not, turned to every side: that half is green, the other orange.
+    check(0 < float(re.search(r"full colour is ([-+.e\d]+) above", told)[1]) < 100, told)
+    strength = [rows[95 + 20][3 * x + 1] - rows[95 + 20][3 * x] for rows in [pixels("map.png")] for x in (10, 85)]
+    check(strength[0] < -20 and strength[1] > 20, "no scale from orange to green", strength)
+    # Halves and quarters of what is normal in what is not, and the reverse, everywhere: what is normal is green, the other orange.
     def grain(x, y):
         return 50 * (x % 10 < 5) + (x * 7 + y * 13) % 17
-    halves = {"left": lambda x, y: x < 48, "top": lambda x, y: y < 48, "right": lambda x, y: x >= 48, "bottom": lambda x, y: y >= 48}
-    for side, inside in halves.items():
-        png("half.png", lambda x, y: [c + grain(x, y) for c in ((60, 170, 60) if inside(x, y) else (90, 90, 180))])
-        run("check", "--explain", "half-map.png", "gate.safetensors", "half.png", status=None)
-        rows = pixels("half-map.png")
-        green = {name: mean(rows[y][3 * x + 1] - rows[y][3 * x] for y in range(96) for x in range(96) if part(x, y)) for name, part in halves.items()}
-        other = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}[side]
-        across = [name for name in halves if name not in (side, other)]
-        check(green[side] > green[other] + 40 and abs(green[across[0]] - green[across[1]]) < 0.5 * (green[side] - green[other]), side, green)
+    parts = {"left": (0, 0, 48, 96), "top": (0, 0, 96, 48), **{f"quarter at {x}, {y}": (x, y, x + 48, y + 48) for x in (0, 24, 48) for y in (0, 24, 48)}}
+    for name, (left, top, right, bottom) in parts.items():
+        for turned in (False, True):
+            normal = lambda x, y: (left <= x < right and top <= y < bottom) != turned
+            png("part.png", lambda x, y: [c + grain(x, y) for c in ((60, 170, 60) if normal(x, y) else (90, 90, 180))])
+            run("check", "--explain", "part-map.png", "gate.safetensors", "part.png", status=None)
+            rows, green = pixels("part-map.png"), {True: [], False: []}
+            for y in range(96):
+                for x in range(96):
+                    green[normal(x, y)].append(rows[y][3 * x + 1] - rows[y][3 * x])
+            lower = sum(a < mean(green[True]) for a in green[False]) / len(green[False])
+            check(mean(green[True]) > mean(green[False]) + 25 and lower > 0.65, name, turned, mean(green[True]), mean(green[False]), lower)
     check("nowhere" in run("check", "--explain", "nowhere/map.png", "gate.safetensors", photo, status=2).stderr, "a missing folder")
 
 

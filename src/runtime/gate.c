@@ -4,6 +4,7 @@
  * this order. */
 #include "cpu.h"
 #include "gate_file.h"
+#include "patches.h"
 #include "plan.h"
 #include "session.h"
 #include "vector.h"
@@ -26,6 +27,8 @@ struct winnow_session {
     uint8_t *rgb;                /* (size, size, 3) */
     float *input;                /* (size, size, 3) */
     float *feature[WN_FEATURES]; /* of the last picture, L2-normalised */
+    float *map[WN_FEATURES];     /* (grid, grid, dim) of one window, and */
+    wn_patches patches;          /* what they add up to: for winnow_explain, of what the scorer looks at */
     float *scorer_scratch;
     void *plan_scratch;
     void *preprocess_scratch;
@@ -172,6 +175,13 @@ static void *take(char *base, size_t *used, size_t bytes)
     return piece;
 }
 
+/* Whether patches have it: what the scorer looks at, but pooled features for the embedding of them. */
+static bool mapped(const winnow_gate *gate, int feature)
+{
+    const int *dim = gate->file.scorer.dim;
+    return feature != WN_EMBEDDING && (dim[feature] || (feature == WN_POOLED && dim[WN_EMBEDDING]));
+}
+
 static size_t lay_out(winnow_session *session, char *base)
 {
     const winnow_gate *gate = session->gate;
@@ -181,6 +191,14 @@ static size_t lay_out(winnow_session *session, char *base)
     session->input = take(base, &used, values * sizeof(float));
     for (int f = 0; f < WN_FEATURES; f++)
         session->feature[f] = take(base, &used, (size_t)gate->dim[f] * sizeof(float));
+    for (int f = 0; f < WN_FEATURES; f++) {
+        if (!mapped(gate, f))
+            continue;
+        const size_t grid = (size_t)gate->file.network.grid, dim = (size_t)gate->dim[f];
+        session->map[f] = take(base, &used, grid * grid * dim * sizeof(float));
+        session->patches.sum[f] = take(base, &used, WN_PATCHES * dim * sizeof(float));
+        session->patches.dim[f] = (int)dim;
+    }
     session->scorer_scratch =
         take(base, &used, (size_t)wn_scorer_scratch(&gate->file.scorer) * sizeof(float));
     session->plan_scratch = take(base, &used, wn_plan_scratch(gate->plan, 1));
@@ -335,18 +353,40 @@ winnow_status winnow_embed(winnow_session *session, const winnow_image *image, f
 
 /* ---- why ---- */
 
-enum { SIDE = WINNOW_EXPLAIN_SIDE, FIRST = 1, LAST = SIDE - 2 }; /* cells whose windows differ */
-
-/* The cell whose window is that of this one: windows do not leave the picture. */
-static int inner(int cell)
+/* Adds the maps of a window of the picture, enlarged to the network's input, to the patches. */
+static winnow_status look_closer(winnow_session *session, const winnow_image *image, wn_window window,
+                                 winnow_error *error)
 {
-    return cell < FIRST ? FIRST : cell > LAST ? LAST : cell;
+    const winnow_gate *gate = session->gate;
+    const wn_network *network = &gate->file.network;
+    winnow_status status =
+        wn_preprocess_window(&gate->file.preprocess, image, window, session->rgb, session->preprocess_scratch,
+                             session->preprocess_scratch_size, error);
+    if (status)
+        return status;
+    wn_preprocess_normalise(&gate->file.preprocess, session->rgb, session->input);
+    const wn_outputs outputs = {.bottleneck_map = session->map[WN_BOTTLENECK],
+                                .features_map = session->map[WN_POOLED],
+                                .layer_map = {session->map[WN_EARLY], session->map[WN_MIDDLE]},
+                                .layer = {network->early, network->middle}};
+    wn_plan_run(gate->plan, 1, session->input, &outputs, session->plan_scratch);
+    wn_patches_add(&session->patches, window, network->grid, (const float *const *)session->map);
+    return WINNOW_OK;
 }
 
-/* Where a window of half the side begins. */
-static double window_start(int cell)
+/* The features of a patch to session->feature, and their score. */
+static float score_patch(winnow_session *session, int patch)
 {
-    return fmin(fmax((cell + 0.5) / SIDE - 0.25, 0), 0.5);
+    const winnow_gate *gate = session->gate;
+    for (int f = 0; f < WN_FEATURES; f++)
+        if (mapped(gate, f))
+            wn_patches_mean(&session->patches, patch, f, session->feature[f]);
+    if (gate->file.scorer.dim[WN_EMBEDDING])
+        wn_plan_embed(gate->plan, session->feature[WN_POOLED], session->feature[WN_EMBEDDING],
+                      session->plan_scratch);
+    for (int f = 0; f < WN_FEATURES; f++)
+        wn_normalise(session->feature[f], gate->file.scorer.dim[f]);
+    return score_features(session);
 }
 
 winnow_status winnow_explain(winnow_session *session, const winnow_image *image, float *map,
@@ -355,22 +395,16 @@ winnow_status winnow_explain(winnow_session *session, const winnow_image *image,
     if (!session || !image || !map)
         return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
                        "winnow_explain: session, image and map must not be NULL");
-    const wn_gate_file *file = &session->gate->file;
     winnow_status status = look(session, image, error);
     if (!status && result)
         judge(session, result);
-    for (int row = FIRST; row <= LAST && !status; row++)
-        for (int column = FIRST; column <= LAST && !status; column++) {
-            const wn_window window = {window_start(column), window_start(row), 0.5};
-            status =
-                wn_preprocess_window(&file->preprocess, image, window, session->rgb,
-                                     session->preprocess_scratch, session->preprocess_scratch_size, error);
-            wn_preprocess_normalise(&file->preprocess, session->rgb, session->input);
-            run(session);
-            map[row * SIDE + column] = score_features(session) - file->calibration.threshold;
-        }
-    for (int row = 0; row < SIDE && !status; row++)
-        for (int column = 0; column < SIDE; column++)
-            map[row * SIDE + column] = map[inner(row) * SIDE + inner(column)];
+    /* Windows of half the side have maps twice as fine as the picture's. */
+    wn_patches_clear(&session->patches);
+    for (int i = 0; i < 9 && !status; i++) {
+        const wn_window window = {i % 3 * 0.25, i / 3 * 0.25, 0.5};
+        status = look_closer(session, image, window, error);
+    }
+    for (int patch = 0; patch < WN_PATCHES && !status; patch++)
+        map[patch] = score_patch(session, patch) - session->gate->file.calibration.threshold;
     return status;
 }

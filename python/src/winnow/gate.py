@@ -88,8 +88,8 @@ class Gate:
         return embedding
 
     def explain(self, picture: Any, *, layout: Optional[str] = None, orientation: Optional[int] = None) -> np.ndarray:
-        """Which parts speak for (above 0) and against the picture: float32, 8 x 8 over what the gate sees, the similarity of a window of
-        half the side around each less the threshold. Takes 37 times as long as judging."""
+        """Which parts speak for (above 0) and against the picture: float32, 8 x 8 over what the gate sees, the similarity of a patch around
+        each less the threshold. Takes ten times as long as judging."""
         cells = np.empty((lib.WINNOW_EXPLAIN_SIDE, lib.WINNOW_EXPLAIN_SIDE), np.float32)
         self._fill("winnow_explain", picture, layout, orientation, cells, ffi.NULL)
         return cells
