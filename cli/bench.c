@@ -31,11 +31,9 @@ static const option_row rows[] = {
 static const options_usage usage = {
     "GATE",
     "Times the network of a gate on this machine: one picture on one thread, a batch on all of them, each "
-    "part "
-    "by itself; "
-    "beside the multiply-adds in the gate's precision that one core can do at the most, which is measured "
-    "too. Also the memory, and "
-    "the time from the start of a process to its first verdict.",
+    "part by itself; beside the multiply-adds in the gate's precision that one core can do at the most, "
+    "which "
+    "is measured too. Also the memory, and the time from the start of a process to its first verdict.",
     rows,
     1,
     1,
@@ -108,6 +106,12 @@ static winnow_status measure(report *b, const char *gate, winnow_error *error)
     return status;
 }
 
+/* Multiply-adds a second. */
+static double part_speed(const report *b, int part)
+{
+    return (double)wn_plan_part_macs(b->plan, part) / b->part[part];
+}
+
 static void print_text(const report *b)
 {
     printf("%s %g at %dx%d, %.1f million multiply-adds a picture, %s, %.1f GMAC/s a core at the most\n\n",
@@ -125,14 +129,17 @@ static void print_text(const report *b)
     }
     printf("\n%-22s %9s %9s %9s %8s\n", "batch 1, 1 thread", "million", "least us", "GMAC/s", "of peak");
     for (int i = 0; i < wn_plan_parts(b->plan); i++) {
-        const double macs = (double)wn_plan_part_macs(b->plan, i), speed = macs / b->part[i];
-        printf("%-22s %9.2f %9.1f %9.1f %7.1f%%\n", wn_plan_part_name(b->plan, i), macs * 1e-6,
-               b->part[i] * 1e6, speed * 1e-9, 100 * speed / b->peak);
+        printf("%-22s %9.2f %9.1f %9.1f %7.1f%%\n", wn_plan_part_name(b->plan, i),
+               (double)wn_plan_part_macs(b->plan, i) * 1e-6, b->part[i] * 1e6, part_speed(b, i) * 1e-9,
+               100 * part_speed(b, i) / b->peak);
     }
     printf("\nsession, beyond the weights  %8.2f MB\nprocess, at the most         %8.1f MB\n",
            (double)wn_plan_scratch(b->plan, 1) / 1e6, b->memory / 1e6);
     if (!isnan(b->cold_start))
-        printf("start to first verdict       %8.1f ms\n", b->cold_start * 1e3);
+        printf("start to first verdict       %8.1f ms (of a picture of the input's size)\n",
+               b->cold_start * 1e3);
+    else
+        puts("start to first verdict       not measured: no /proc/self/exe here");
 }
 
 static int print_json(const report *b)
@@ -149,9 +156,11 @@ static int print_json(const report *b)
                                                  output_real(percent_of_peak(b, r))));
     }
     for (int i = 0; i < wn_plan_parts(b->plan); i++)
-        json_array_append_new(parts, json_pack("{s:s, s:I, s:o}", "name", wn_plan_part_name(b->plan, i),
-                                               "macs", (json_int_t)wn_plan_part_macs(b->plan, i), "min_us",
-                                               output_real(b->part[i] * 1e6)));
+        json_array_append_new(
+            parts, json_pack("{s:s, s:I, s:o, s:o, s:o}", "name", wn_plan_part_name(b->plan, i), "macs",
+                             (json_int_t)wn_plan_part_macs(b->plan, i), "min_us",
+                             output_real(b->part[i] * 1e6), "gmacs", output_real(part_speed(b, i) * 1e-9),
+                             "percent_of_peak", output_real(100 * part_speed(b, i) / b->peak)));
     return output_json(
         json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "results", results, "parts", parts, "cpu",
                   wn_cpu_name(wn_cpu_level()), "peak_gmacs", output_real(b->peak * 1e-9), "session_mb",

@@ -7,6 +7,7 @@
 #include "output.h"
 #include "teach.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,7 +18,7 @@ static struct {
     const char *output;
     double false_reject, confidence;
     teach_options read;
-    bool json;
+    bool force, json;
 } given = {.false_reject = NOT_GIVEN, .confidence = NOT_GIVEN, .read = {.max_bad = 0.05}};
 
 static const option_row rows[] = {
@@ -34,6 +35,8 @@ static const option_row rows[] = {
      &given.read.max_bad, 0, 1},
     {"threads", 0, OPTION_INTEGER, "N", "threads (default: as many as there are cores)", &given.read.threads,
      1, 256},
+    {"force", 0, OPTION_FLAG, NULL,
+     "also where the new threshold lets most of the abnormals through that the gate knows", &given.force},
     {"json", 0, OPTION_FLAG, NULL, "print the result as one JSON object", &given.json},
     {0},
 };
@@ -57,8 +60,9 @@ static int one_group(wn_gate_file *gate, const char *source, bool normal)
 
 /* What came of it. */
 typedef struct recalibration {
-    float before;    /* threshold */
-    double rejected; /* share of the photos that the old threshold turns away */
+    float before;                     /* threshold */
+    double rejected;                  /* share of the photos that the old threshold turns away */
+    double accepted_before, accepted; /* shares of the abnormals that the gate remembers; NaN: it has none */
     int count;
 } recalibration;
 
@@ -88,6 +92,41 @@ static winnow_status score_photos(const wn_gate_file *gate, const wn_samples *ph
     return WINNOW_OK;
 }
 
+/* Shares of the remembered abnormals at or above each of two thresholds. */
+static winnow_status score_known(const wn_gate_file *gate, float before, float after, recalibration *result,
+                                 winnow_error *error)
+{
+    int abnormals = 0, passed[2] = {0};
+    float *scratch = malloc(((size_t)wn_scorer_scratch(&gate->scorer) + 1) * sizeof *scratch);
+    if (!scratch)
+        return wn_fail_memory(error);
+    for (int i = 0; i < gate->memory.count; i++)
+        if (gate->memory.label[i] == WN_ABNORMAL) {
+            const float score = wn_learn_score(&gate->scorer, &gate->memory, i, scratch);
+            abnormals++;
+            passed[0] += score >= before;
+            passed[1] += score >= after;
+        }
+    free(scratch);
+    result->accepted_before = abnormals ? (double)passed[0] / abnormals : NAN;
+    result->accepted = abnormals ? (double)passed[1] / abnormals : NAN;
+    return WINNOW_OK;
+}
+
+/* A threshold that lets most of what is known to be wrong through is that of the wrong photos. */
+static winnow_status check_threshold(const recalibration *result, winnow_error *error)
+{
+    const double most = 0.5;
+    if (given.force || isnan(result->accepted) || result->accepted <= most || result->accepted_before > most)
+        return WINNOW_OK;
+    return wn_fail(
+        error, WINNOW_ERROR_DATA, -1,
+        "the gate as it is turns away %.1f%% of these photos, and a threshold that keeps them lets "
+        "%.1f%% of the abnormals through that it knows (%.1f%% now): are they photos of the right "
+        "kind? Nothing is written; --force does it all the same",
+        100 * result->rejected, 100 * result->accepted, 100 * result->accepted_before);
+}
+
 static winnow_status calibrate(wn_gate_file *gate, recalibration *result, winnow_error *error)
 {
     wn_samples photos;
@@ -113,6 +152,13 @@ static winnow_status calibrate(wn_gate_file *gate, recalibration *result, winnow
             rejected += score[i] < gate->calibration.threshold;
         result->rejected = (double)rejected / result->count;
         result->before = gate->calibration.threshold;
+        status = score_known(gate, result->before, calibration.threshold, result, error);
+    }
+    if (!status)
+        status = check_threshold(result, error);
+    if (status) {
+        wn_calibration_free(&calibration);
+    } else {
         wn_calibration_free(&gate->calibration);
         gate->calibration = calibration;
         gate->source = WN_CALIBRATED_BY_CAMERA;
@@ -127,14 +173,18 @@ static int print(const wn_gate_file *gate, const recalibration *result, const ch
     const wn_calibration *calibration = &gate->calibration;
     if (given.json)
         return output_json(json_pack(
-            "{s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "gate", output, "calibration_count", result->count,
-            "threshold", output_real((double)calibration->threshold), "threshold_before",
+            "{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "gate", output, "calibration_count",
+            result->count, "threshold", output_real((double)calibration->threshold), "threshold_before",
             output_real((double)result->before), "rejected_before", output_real(result->rejected),
-            "false_reject", output_real(calibration->promise.false_reject), "confidence",
-            output_real(calibration->promise.confidence)));
+            "known_accepted_before", output_real(result->accepted_before), "known_accepted",
+            output_real(result->accepted), "false_reject", output_real(calibration->promise.false_reject),
+            "confidence", output_real(calibration->promise.confidence)));
     printf("calibration  %d normals of this camera; threshold %.6g, before %.6g, which turned away %.1f%% of "
            "them\n",
            result->count, (double)calibration->threshold, (double)result->before, 100 * result->rejected);
+    if (!isnan(result->accepted))
+        printf("             %.1f%% of the abnormals that the gate knows are let through, before %.1f%%\n",
+               100 * result->accepted, 100 * result->accepted_before);
     printf("promise      at most %.3g%% of this camera's normal photos are turned away",
            100 * calibration->promise.false_reject);
     if (calibration->promise.confidence > 0)

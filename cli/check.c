@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 enum { CHUNK = 256 /* photos that are judged before the first of them is printed */ };
@@ -64,6 +65,7 @@ typedef struct queue {
     bool of_folder[CHUNK];
     float *p; /* [p_count] p-values of what folders held */
     size_t p_count;
+    size_t verdicts[3]; /* of the same photos, by winnow_verdict */
     bool rejected, failed;
 } queue;
 
@@ -99,6 +101,25 @@ static void print_text(const queue *t, const char *path, const judged *j)
     else if (r->class_index >= 0)
         fputs("\trejected\t-", stdout);
     putchar('\n');
+}
+
+/* Before any photo is judged: the maps' folder, and that they are PNG. */
+static bool can_explain(void)
+{
+    const char *slash = strrchr(given.explain, '/'), *dot = strrchr(given.explain, '.');
+    if (!dot || strcasecmp(dot, ".png") != 0) {
+        output_error("--explain %s: it writes PNG; name it .png", given.explain);
+        return false;
+    }
+    char folder[4096];
+    struct stat info;
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - given.explain) + 1 : 1,
+             slash ? given.explain : ".");
+    if (stat(folder, &info) || !S_ISDIR(info.st_mode)) {
+        output_error("--explain %s: its folder does not exist", given.explain);
+        return false;
+    }
+    return true;
 }
 
 /* OUT.png, OUT-2.png, OUT-3.png ... */
@@ -155,16 +176,26 @@ static void remember(queue *t, float p)
     t->p[t->p_count++] = p;
 }
 
-/* Where half the photos of folders or more are too many at low p-values to be an accident. Fewer are what a
- * gate is for. */
-static void note_drift(queue *t)
+/* Of the photos of folders: how many got which verdict, and, as `winnow eval` says it of normals, whether
+ * that is more turned away, at lower p-values, than chance leaves of right photos. */
+static void sum_up(const queue *t)
 {
-    const double most = 0.5;
+    const size_t *verdicts = t->verdicts, count = verdicts[0] + verdicts[1] + verdicts[2];
+    const size_t rejected = count - verdicts[WINNOW_NORMAL];
+    const double promised = (double)winnow_gate_false_reject(t->gate);
+    if (count < 2)
+        return;
+    output_note("%zu photos: %zu normal, %zu unsure, %zu abnormal; %.3g%% turned away, %.3g%% of right ones "
+                "would be",
+                count, verdicts[WINNOW_NORMAL], verdicts[WINNOW_UNSURE], verdicts[WINNOW_ABNORMAL],
+                100 * (double)rejected / (double)count, 100 * promised);
     double significance;
-    if (t->p_count >= DRIFT_LEAST && wn_ks_lean_low(t->p, t->p_count, &significance) >= most &&
-        significance < DRIFT_SIGNIFICANT)
-        output_note("many of these photos look unlike the calibration photos: a new camera, or not what the "
-                    "gate is for; `winnow calibrate` sets the threshold for a new camera");
+    if (t->p_count < DRIFT_LEAST || wn_rate_interval(rejected, count, 0.95).low <= promised)
+        return;
+    wn_ks_lean_low(t->p, t->p_count, &significance);
+    if (significance < DRIFT_SIGNIFICANT)
+        output_note("that is more than chance: some are not what the gate is for, or the camera is a new "
+                    "one, for which `winnow calibrate` on right photos alone sets the threshold");
 }
 
 static void judge_all(queue *t)
@@ -179,8 +210,10 @@ static void judge_all(queue *t)
             hand_on(t, t->path[i], &j->result);
         t->failed |= j->failed;
         t->rejected |= !j->failed && j->result.verdict != WINNOW_NORMAL;
-        if (t->of_folder[i] && !j->failed)
+        if (t->of_folder[i] && !j->failed) {
             remember(t, j->result.p_value);
+            t->verdicts[j->result.verdict]++;
+        }
         free(t->path[i]);
     }
     fflush(stdout);
@@ -251,6 +284,8 @@ int command_check(int argc, char **argv)
     int exit_status = options_read(&usage, argc, argv, &operands);
     if (exit_status >= 0)
         return exit_status;
+    if (given.explain && !can_explain())
+        return STATUS_USAGE;
     winnow_error error = {WINNOW_ERROR_MEMORY, -1, "out of memory"};
     winnow_gate *gate = NULL;
     const int threads = given.threads ? given.threads : wn_cpu_count();
@@ -267,7 +302,7 @@ int command_check(int argc, char **argv)
         status = add_operand(t, *operand, &error);
     if (!status) {
         judge_all(t);
-        note_drift(t);
+        sum_up(t);
     }
     exit_status = status        ? output_failure(&error)
                   : t->failed   ? STATUS_USAGE

@@ -257,15 +257,16 @@ static int print_json(const evaluation *e)
                   "drifted", e->drifted, "promise_broken", e->promise_broken);
     const wn_interval reject = wn_rate_interval(normal->count - normal->accepted, normal->count, 0.95);
     const wn_interval accept = wn_rate_interval(abnormal->accepted, abnormal->count, 0.95);
-    return output_json(json_pack(
-        "{s:o, s:o, s:o, s:[f,f], s:o, s:[f,f], s:o, s:I, s:I, s:o, s:o, s:o}", "auroc",
-        output_real(e->auroc), "fpr_at_95_tpr", output_real(e->fpr_at_95_tpr), "false_reject_rate",
-        output_real(rate(normal->count - normal->accepted, normal->count)), "false_reject_interval",
-        reject.low, reject.high, "abnormal_accept_rate",
-        output_real(rate(abnormal->accepted, abnormal->count)), "abnormal_accept_interval", accept.low,
-        accept.high, "threshold", output_real((double)winnow_gate_threshold(e->gate)), "normals",
-        (json_int_t)normal->count, "abnormals", (json_int_t)abnormal->count, "groups", groups, "drift", drift,
-        "diagnosis", e->diagnosis ? diagnosis_json(e->diagnosis, e->class_name) : json_null()));
+    return output_json(
+        json_pack("{s:o, s:o, s:o, s:[f,f], s:o, s:[f,f], s:o, s:I, s:I, s:b, s:o, s:o, s:o}", "auroc",
+                  output_real(e->auroc), "fpr_at_95_tpr", output_real(e->fpr_at_95_tpr), "false_reject_rate",
+                  output_real(rate(normal->count - normal->accepted, normal->count)), "false_reject_interval",
+                  reject.low, reject.high, "abnormal_accept_rate",
+                  output_real(rate(abnormal->accepted, abnormal->count)), "abnormal_accept_interval",
+                  accept.low, accept.high, "threshold", output_real((double)winnow_gate_threshold(e->gate)),
+                  "normals", (json_int_t)normal->count, "abnormals", (json_int_t)abnormal->count,
+                  "of_training", e->of_training, "groups", groups, "drift", drift, "diagnosis",
+                  e->diagnosis ? diagnosis_json(e->diagnosis, e->class_name) : json_null()));
 }
 
 /* Normals whose p-values lean low look less normal than those that the gate was calibrated on. Whether that
@@ -295,6 +296,26 @@ static void warn_of_drift(const evaluation *e)
                     100 * (double)winnow_gate_false_reject(e->gate));
 }
 
+/* Figures on the photos of the training flatter; with all of them, as often happens by mistake, the hash
+ * tells. */
+static void warn_of_training(evaluation *e)
+{
+    const char *settings = winnow_gate_metadata(e->gate, "winnow.settings");
+    for (int label = 0; label < 2 && settings; label++) {
+        char hash[33];
+        if (!e->side[label].set)
+            continue;
+        wn_dataset_hash(e->side[label].set, hash);
+        hash[16] = 0; /* as much of it as the gate keeps */
+        if (!strstr(settings, hash))
+            continue;
+        e->of_training = true;
+        output_warning("these %ss are those that the gate was made of: it does better on them than on photos "
+                       "that it never saw",
+                       labels[label]);
+    }
+}
+
 /* ---- the command ---- */
 
 static winnow_status evaluate(evaluation *e, winnow_error *error)
@@ -306,6 +327,7 @@ static winnow_status evaluate(evaluation *e, winnow_error *error)
     if (e->side[0].set && e->side[1].set &&
         (status = wn_dataset_check_disjoint(e->side[1].set, "normal", e->side[0].set, "abnormal", error)))
         return status;
+    warn_of_training(e);
     judge *j = NULL;
     status = judge_create(e->gate, given.threads ? given.threads : wn_cpu_count(), NULL, &j, error);
     long total = 0;

@@ -29,6 +29,7 @@ typedef struct evaluation {
     double drift; /* significance of the normals' leaning low (Kolmogorov-Smirnov); NaN where they are few */
     double lean;  /* by how much they do, 0 to 1: its statistic; NaN likewise */
     bool drifted, promise_broken; /* they do; and the promise does not hold for them */
+    bool of_training;             /* all photos of one kind are those that the gate was made of */
     progress bar;
 } evaluation;
 

@@ -19,7 +19,7 @@ static const char *const precisions[] = {"fp32", "fp16", "fp16-compute", "int8",
 static struct {
     int format, precision;
     const char *output;
-    bool raw, exact, whole, separate, classes, json;
+    bool raw, exact, score_only, separate, classes, json;
 } given = {.format = -1, .precision = -1};
 
 static const option_row rows[] = {
@@ -28,8 +28,7 @@ static const option_row rows[] = {
     {"precision", 0, OPTION_CHOICE, NULL,
      "of the weights: coreml and mlpackage have fp16 too, onnx and c int8; fp16-compute: mlpackage's "
      "convolutions also compute in fp16, which the Neural Engine needs (default: fp32; int8 for the ONNX "
-     "file "
-     "of a gate that `winnow quantize` made)",
+     "file of a gate that `winnow quantize` made)",
      &given.precision, .choices = precisions},
     {"separate", 0, OPTION_FLAG, NULL, "C: weights in a .bin file beside it, not in the source",
      &given.separate},
@@ -37,9 +36,9 @@ static const option_row rows[] = {
      &given.exact},
     {"raw", 0, OPTION_FLAG, NULL, "ONNX: only the embedding model, normalised floats `input_1` to `output_1`",
      &given.raw},
-    {"whole-network", 0, OPTION_FLAG, NULL,
-     "ONNX: keep the last layer too where the score does not read it, so that `winnow import` takes the file",
-     &given.whole},
+    {"score-only", 0, OPTION_FLAG, NULL,
+     "ONNX: leave out the last layer where the score does not read it; `winnow import` then refuses the file",
+     &given.score_only},
     {"with-classes", 0, OPTION_FLAG, NULL,
      "be sure that the diagnosis is in it: fail if the gate tells no classes (what it tells is always in it)",
      &given.classes},
@@ -50,8 +49,7 @@ static const option_row rows[] = {
 static const options_usage usage = {
     "GATE --to FORMAT -o FILE",
     "Writes a gate as a file for another runtime: preprocessing, network, score, threshold and verdict in "
-    "one "
-    "(docs/exporting.md).",
+    "one (docs/exporting.md).",
     rows,
     1,
     1,
@@ -109,8 +107,8 @@ static int check_options(void)
                             formats[given.format], suffixes[given.format]);
     if (given.raw && given.classes)
         return output_usage("--raw is the embedding alone: --with-classes has no place in it");
-    if ((given.raw || given.exact || given.whole) && given.format != TO_ONNX)
-        return output_usage("--raw, --exact-size and --whole-network are for --to onnx");
+    if ((given.raw || given.exact || given.score_only) && given.format != TO_ONNX)
+        return output_usage("--raw, --exact-size and --score-only are for --to onnx");
     if (given.separate && given.format != TO_C)
         return output_usage("--separate is for --to c");
     static const bool known[][4] = {[TO_ONNX] = {true, false, false, true},
@@ -152,7 +150,7 @@ static winnow_status write_export(const char *gate, const wn_export_source *sour
     const wn_export_options options = {.precision = (wn_export_precision)given.precision,
                                        .raw = given.raw,
                                        .exact = given.exact,
-                                       .whole = given.whole,
+                                       .whole = !given.score_only && given.precision == WN_EXPORT_FP32,
                                        .separate = given.separate};
     switch (given.format) {
     case TO_COREML:

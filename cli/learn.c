@@ -58,15 +58,27 @@ static void print_row(const char *what, double before, double after)
         printf("  %-34s %8s %8s\n", what, teach_percent(before, b), teach_percent(after, a));
 }
 
-static void print_text(const wn_gate_file *gate, const winnow_lesson *lesson)
+static void print_counts(const char *what, int normals, int abnormals)
+{
+    printf("%-12s %d normal%s, %d abnormal%s", what, normals, normals == 1 ? "" : "s", abnormals,
+           abnormals == 1 ? "" : "s");
+}
+
+static void print_text(const wn_gate_file *gate, const winnow_lesson *lesson, int relabelled)
 {
     char spec[WN_SPEC_TEXT];
     wn_spec_format(&gate->spec, spec);
-    printf("learned      %d normals, %d abnormals", lesson->new_normals, lesson->new_abnormals);
+    print_counts("learned", lesson->new_normals, lesson->new_abnormals);
     if (lesson->replaced)
         printf(" (%d of them known before)", lesson->replaced);
-    printf("\nremembers    %d normals, %d abnormals\nscorer       %s\n", lesson->normals, lesson->abnormals,
-           spec);
+    putchar('\n');
+    print_counts("remembers", lesson->normals, lesson->abnormals);
+    printf("\nscorer       %s\n", spec);
+    if (relabelled)
+        output_warning("%d of the photos %s known as the other kind until now, which %s no longer%s; the old "
+                       "gate is the undo",
+                       relabelled, relabelled == 1 ? "was" : "were", relabelled == 1 ? "it is" : "they are",
+                       given.normal.count ? "" : ", so fewer normals are left to calibrate on");
     printf("calibration  %d normals of %d source%s; threshold %.6g for %.3g%% false rejects\n",
            gate->calibration.count, lesson->sources, lesson->sources == 1 ? "" : "s",
            (double)gate->calibration.threshold, 100 * gate->calibration.promise.false_reject);
@@ -88,17 +100,30 @@ static json_t *shares(const winnow_lesson_shares *s)
                      output_real(s->new_accepted));
 }
 
-static int print_json(const wn_gate_file *gate, const winnow_lesson *lesson)
+static int print_json(const wn_gate_file *gate, const winnow_lesson *lesson, int relabelled)
 {
-    return output_json(json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "gate", given.output,
-                                 "normals", lesson->normals, "abnormals", lesson->abnormals, "new_normals",
-                                 lesson->new_normals, "new_abnormals", lesson->new_abnormals, "replaced",
-                                 lesson->replaced, "sources", lesson->sources, "threshold",
-                                 output_real((double)gate->calibration.threshold), "before",
-                                 shares(&lesson->before), "after", shares(&lesson->after)));
+    return output_json(json_pack(
+        "{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "gate", given.output, "normals",
+        lesson->normals, "abnormals", lesson->abnormals, "new_normals", lesson->new_normals, "new_abnormals",
+        lesson->new_abnormals, "replaced", lesson->replaced, "relabelled", relabelled, "sources",
+        lesson->sources, "threshold", output_real((double)gate->calibration.threshold), "before",
+        shares(&lesson->before), "after", shares(&lesson->after)));
 }
 
-static winnow_status learn(wn_gate_file *gate, const char *command, wn_learned *learned, winnow_error *error)
+/* Photos from row `first_new` on that the gate knew as the other kind. */
+static int count_relabelled(const wn_samples *memory, int first_new)
+{
+    int count = 0;
+    for (int i = first_new; i < memory->count; i++) {
+        const int known = wn_samples_find(memory, memory, i);
+        count +=
+            known < first_new && (memory->label[known] == WN_ABNORMAL) != (memory->label[i] == WN_ABNORMAL);
+    }
+    return count;
+}
+
+static winnow_status learn(wn_gate_file *gate, const char *command, wn_learned *learned, int *relabelled,
+                           winnow_error *error)
 {
     wn_promise *promise = &gate->calibration.promise;
     const int first_new = gate->memory.count;
@@ -108,6 +133,7 @@ static winnow_status learn(wn_gate_file *gate, const char *command, wn_learned *
                             error);
     if (status)
         return status;
+    *relabelled = count_relabelled(&gate->memory, first_new);
     if (given.false_reject != NOT_GIVEN)
         promise->false_reject = given.false_reject;
     if (given.confidence != NOT_GIVEN)
@@ -139,12 +165,13 @@ int command_learn(int argc, char **argv)
     if (exit_status < 0 && !given.normal.count && !given.abnormal.count)
         exit_status = output_usage("nothing to learn: give --abnormal DIR, --normal DIR or both");
     if (exit_status < 0) {
+        int relabelled = 0;
         winnow_status status = wn_gate_file_read(operands[0], true, &gate, &error);
         if (!status)
-            status = learn(&gate, command ? command : "", &learned, &error);
+            status = learn(&gate, command ? command : "", &learned, &relabelled, &error);
         exit_status = status       ? output_failure(&error)
-                      : given.json ? print_json(&gate, &learned.lesson)
-                                   : (print_text(&gate, &learned.lesson), STATUS_DONE);
+                      : given.json ? print_json(&gate, &learned.lesson, relabelled)
+                                   : (print_text(&gate, &learned.lesson, relabelled), STATUS_DONE);
     }
     wn_learned_free(&learned);
     wn_gate_file_free(&gate);

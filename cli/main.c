@@ -2,12 +2,14 @@
  *
  * The command line: finds the command in the table of commands.h and hands over. Everything a command has
  * in common with the others is in options.h (reading its arguments) and output.h (what it says). */
+#include "../src/runtime/cpu.h"
 #include "commands.h"
 #include "options.h"
 #include "output.h"
 #include "winnow.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct command {
@@ -91,8 +93,24 @@ static int run(int argc, char **argv)
     return run_command(argc - 1, argv + 1);
 }
 
+/* What the library ignores, as an app's environment may hold anything, is a mistake here. */
+static int check_cpu(void)
+{
+    const char *wanted = getenv("WINNOW_CPU");
+    wn_cpu level;
+    if (!wanted || !*wanted || wn_cpu_named(wanted, &level))
+        return STATUS_DONE;
+    char known[256] = "";
+    for (int i = 0; strcmp(wn_cpu_name((wn_cpu)i), "unknown") != 0; i++)
+        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "",
+                 wn_cpu_name((wn_cpu)i));
+    return output_usage("WINNOW_CPU=%s is no instruction set: use one of %s", wanted, known);
+}
+
 int main(int argc, char **argv)
 {
-    int status = run(argc, argv);
+    int status = check_cpu();
+    if (status == STATUS_DONE)
+        status = run(argc, argv);
     return output_flush(status);
 }

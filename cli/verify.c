@@ -187,7 +187,13 @@ static int report(const comparison *c, const char *exported)
         printf("class        %d differ\n", c->classes);
         printf("probability  largest difference %.3g (%s)\n", c->probability.difference, c->probability.path);
     }
-    printf("%s\n", good ? "the same" : "NOT the same");
+    if (good)
+        puts("the same");
+    else
+        printf("NOT the same: a similarity, class probability or embedding is farther than %g apart, or a "
+               "verdict differs that far from the threshold; files of bytes or halves differ by as much as "
+               "docs/exporting.md says: --tolerance\n",
+               given.tolerance);
     return status;
 }
 

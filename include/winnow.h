@@ -188,7 +188,7 @@ WINNOW_API winnow_status winnow_explain(winnow_session *session, const winnow_im
  *
  *     winnow_learner *learner;
  *     winnow_learner_create(bytes, size, &learner, &error);        // a gate's file, or a backbone's
- *     winnow_learner_add(learner, &image, WINNOW_LABEL_NORMAL, &error);     // 20 or more, in any order
+ *     winnow_learner_add(learner, &image, WINNOW_LABEL_NORMAL, &error);     // 19 or more, in any order
  *     winnow_learner_add(learner, &image, WINNOW_LABEL_ABNORMAL, &error);   // none is fine
  *     winnow_learner_describe(learner, text, sizeof text);         // "41 more normal pictures for 5%"
  *     winnow_learner_learn(learner, &new_bytes, &new_size, &lesson, &error);

@@ -108,8 +108,10 @@ def drifting():
     check("its promise does not hold here; `winnow calibrate`" in bad.stderr and "promise is not kept" in open("spoilt.html").read(), bad.stderr)
     few = json.loads(run("eval", "gate.safetensors", "--abnormal", "spoilt", "--json").stdout)["drift"]
     check(few == {"significance": None, "lean": None, "drifted": False, "promise_broken": False}, few)
-    note = "many of these photos look unlike the calibration photos"
+    note = "that is more than chance"
     answer = run("check", "gate.safetensors", "spoilt", status=1)
+    count = {word: sum(line.split("\t")[1] == word for line in answer.stdout.splitlines()) for word in ("normal", "unsure", "abnormal")}
+    check(f"30 photos: {count['normal']} normal, {count['unsure']} unsure, {count['abnormal']} abnormal; " in answer.stderr, answer.stderr)
     check(answer.stderr.count(note) == 1 and note not in answer.stdout and len(answer.stdout.splitlines()) == 30, answer.stderr)
     check(note not in run("check", "gate.safetensors", "test/plants", status=None).stderr, "good photos are called unlike")
     check(note not in run("check", "gate.safetensors", *[f"spoilt/{i}.png" for i in range(30)], status=1).stderr, "of photos that were named one by one")

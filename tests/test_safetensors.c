@@ -289,8 +289,7 @@ static void absurd_lengths(void **state)
     unsigned char bytes[16] = {0};
     memset(bytes, 0xff, 8);
     assert_int_equal(wn_safetensors_parse(bytes, 16, &file, &error), WINNOW_ERROR_FORMAT);
-    assert_string_equal(error.message,
-                        "byte 0: not a safetensors file (a header of 18446744073709551615 bytes)");
+    assert_string_equal(error.message, "byte 0: not a safetensors file, as gates and backbones are");
     const uint64_t most = 100000000;
     memcpy(bytes, &most, 8);
     assert_int_equal(wn_safetensors_parse(bytes, 16, &file, &error), WINNOW_ERROR_FORMAT);

@@ -58,6 +58,12 @@ def learning():
     check(answer["new_abnormals"] == 50 and seconds < 4, f"50 photos took {seconds:.1f} s of a core: not the 2 s that are promised")
     check("new abnormals let through" in done("learn", "gate.safetensors", "--abnormal", "taught", "-o", "text.safetensors"), "text")
 
+    # A gate without the only look-alike has nothing to say of it; one without one of two has.
+    for count, told in ((1, False), (2, True)):
+        copy_some("p/train/lookalike", f"taught{count}", 0, count)
+        answer = json.loads(done("learn", "gate.safetensors", "--abnormal", f"taught{count}", "-o", "few.safetensors", "--json"))
+        check(answer["new_abnormals"] == count and (answer["after"]["new_accepted"] is not None) == told, answer)
+
     # A gate that computes in bytes learns as well, and stays one.
     done("quantize", "gate.safetensors", "--calibrate", "p/test/normal", "--max-drop", "0.2", "-o", "small.safetensors")
     answer = json.loads(done("learn", "small.safetensors", "--abnormal", "taught", "-o", "small_new.safetensors", "--json"))
@@ -74,7 +80,9 @@ def learning():
     check(answer["replaced"] == answer["new_abnormals"] == answer["abnormals"] > 20, answer)
     check(answer["before"]["accepted"] is None and answer["before"]["new_accepted"] == known and answer["after"]["new_accepted"] is not None, answer, known)
     answer = json.loads(done("learn", "new.safetensors", "--normal", "taught", "-o", "changed.safetensors", "--json"))
-    check(answer["replaced"] == 20 and answer["new_normals"] == 20, answer)
+    check(answer["replaced"] == answer["relabelled"] == 20 and answer["new_normals"] == 20, answer)
+    told = run("learn", "new.safetensors", "--normal", "taught", "-o", "changed.safetensors").stderr
+    check("20 of the photos were known as the other kind until now" in told, told)
     check(p_value("changed.safetensors", "taught") > p_value("new.safetensors", "taught"), "the correction was not learned")
 
     # What was taught is in an exported gate too.
@@ -95,6 +103,11 @@ def calibrating():
     result = run("calibrate", "gate.safetensors", "--normal", "p/train/normal", "-o", "x.safetensors", status=2)
     check("photos were left out, because the gate was made of them" in result.stderr, "photos that the gate knows were used", result.stderr)
     check(not os.path.exists("x.safetensors"), "a refusal left a gate")
+    # A gate is not measured by the photos that it was made of without a word.
+    result = run("eval", "gate.safetensors", "--normal", "p/train/normal", "--abnormal", "p/test/other", "--json")
+    check("these normals are those that the gate was made of" in result.stderr and json.loads(result.stdout)["of_training"], result.stderr)
+    result = run("eval", "gate.safetensors", "--normal", "p/test/normal", "--abnormal", "p/test/other", "--json")
+    check("made of" not in result.stderr and not json.loads(result.stdout)["of_training"], result.stderr)
     shutil.copy("gate.safetensors", "place.safetensors")
     done("calibrate", "place.safetensors", "--normal", "camera")  # in place
     told = done("info", "place.safetensors")
@@ -124,6 +137,17 @@ def sources():
     answer = json.loads(done("train", "--normal", "cameras", "--report", "none", "--json", *options))["worst_source"]
     check(answer["name"] == told[1] and answer["count"] == 20 and abs(100 * answer["false_reject_rate"] - float(told[2])) < 0.1, answer)
     shutil.rmtree("cameras/odd")
+    # Calibrated on photos of something else a gate would let everything through.
+    for folder in ("things", "more things"):
+        os.makedirs(folder)
+        for i in range(20):
+            drawn.draw(f"{folder}/{i}", (170, 90, 120))
+    done("train", "--normal", "cameras", "--abnormal", "things", "--report", "none", *options)
+    result = run("calibrate", "sources.safetensors", "--normal", "more things", "-o", "x.safetensors", status=2)
+    check("of the abnormals through that it knows" in result.stderr and not os.path.exists("x.safetensors"), result.stderr)
+    answer = json.loads(done("calibrate", "sources.safetensors", "--normal", "more things", "--force", "-o", "x.safetensors", "--json"))
+    check(answer["known_accepted"] > 0.5 >= answer["known_accepted_before"], answer)
+    os.remove("x.safetensors")
     answer = json.loads(done("train", "--normal", "cameras", "--report", "none", "--json", *options))
     check(answer["worst_source"] is None, "of like sources one is called worst", answer["worst_source"])
 

@@ -62,8 +62,9 @@ static winnow_status take_tensor(fit *f, const char *name, int rank, const uint6
     if (!weight && f->weights->wiring)
         return wn_fail(
             f->error, WINNOW_ERROR_FORMAT, -1,
-            "the graph has %d convolutions, and %s more; what `winnow export` writes lacks the layers "
-            "that its gate's score does not read: export with --whole-network, or take the gate itself as a "
+            "the graph has %d convolutions, and %s more; `winnow export --score-only` leaves the layers "
+            "out that its gate's score does not read: export without --score-only, or take the gate itself "
+            "as a "
             "backbone",
             f->weights->wiring_count, f->network->architecture->name);
     if (!weight)

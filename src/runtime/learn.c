@@ -87,7 +87,7 @@ static void tally(const wn_samples *samples, const float *score, const unsigned 
 {
     int count[2] = {0, 0}, passed[2] = {0, 0};
     for (int i = first; i < end; i++) {
-        if (leave && leave[i])
+        if ((leave && leave[i]) || isnan(score[i]))
             continue;
         const int normal = samples->label[i] != WN_ABNORMAL;
         count[normal]++;
@@ -156,16 +156,27 @@ static winnow_status judge_before(const wn_gate_file *gate, int first_new, float
     return status;
 }
 
-/* Scores every fifth of the new rows by a gate made of everything else, standardised as the taught one is. */
+/* Scores every fifth of the new rows by a gate made of everything else, standardised as the taught one is;
+ * NaN where that gate was taught no look-alike, as it has another scale then. */
 static winnow_status judge_new_part(const wn_gate_file *gate, const wn_learned *learned, int first_new,
                                     int part, int *list, wn_logistic *known, float *score,
                                     winnow_error *error)
 {
     const wn_samples *memory = &gate->memory;
-    int kept = 0;
-    for (int i = 0; i < memory->count; i++)
-        if (i < first_new || (i - first_new) % NEW_PARTS != part)
+    int kept = 0, taught = 0, taught_kept = 0;
+    for (int i = 0; i < memory->count; i++) {
+        const int look_alike = memory->label[i] == WN_ABNORMAL && memory->group[i] >= memory->first_learned;
+        taught += look_alike;
+        if (i < first_new || (i - first_new) % NEW_PARTS != part) {
             list[kept++] = i;
+            taught_kept += look_alike;
+        }
+    }
+    if (taught && !taught_kept) {
+        for (int i = first_new + part; i < memory->count; i += NEW_PARTS)
+            score[i] = NAN;
+        return WINNOW_OK;
+    }
     wn_scorer scorer;
     winnow_status status =
         wn_scorer_fit(&learned->spec, memory, list, kept, &gate->classes, known, &scorer, error);

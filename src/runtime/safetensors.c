@@ -306,7 +306,7 @@ static winnow_status parse_into(wn_safetensors *file, const char *bytes, size_t 
     memcpy(&length, bytes, sizeof length);
     if (length > LARGEST_HEADER)
         return wn_fail(error, WINNOW_ERROR_FORMAT, 0,
-                       "byte 0: not a safetensors file (a header of %llu bytes)", (unsigned long long)length);
+                       "byte 0: not a safetensors file, as gates and backbones are");
     if (length > size - sizeof length)
         return wn_fail(error, WINNOW_ERROR_FORMAT, (int64_t)size, "byte %zu: the file ends in its header",
                        size);

@@ -112,8 +112,8 @@ INLINE void gemm_steps(const int steps, const int rows, const int vectors, const
     }
 }
 
-/* Activation, residual and store of a tile. Each choice is made once a tile: left to itself, the compiler
- * makes it for every register, as a store might change *g. */
+/* The end of a tile: activation, then residual and store. Each choice is made once a tile: left to itself,
+ * the compiler makes it for every register, as a store might change *g. */
 INLINE void gemm_activate(const int rows, const int vectors, const wn_gemm *g, gemm_sums sum)
 {
     if (g->relu6) {

@@ -1,0 +1,1 @@
+WINNOW_CPU=avx3 winnow --version
