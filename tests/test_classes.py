@@ -179,8 +179,9 @@ def explaining(accepted):
             for y in range(96):
                 for x in range(96):
                     green[normal(x, y)].append(rows[y][3 * x + 1] - rows[y][3 * x])
-            lower = sum(a < mean(green[True]) for a in green[False]) / len(green[False])
-            check(mean(green[True]) > mean(green[False]) + 25 and lower > 0.65, name, turned, mean(green[True]), mean(green[False]), lower)
+            inside, outside = mean(green[True]), mean(green[False])
+            lower = sum(a < inside for a in green[False]) / len(green[False])
+            check(inside > outside + 25 and lower > 0.65, name, turned, inside, outside, lower)
     check("nowhere" in run("check", "--explain", "nowhere/map.png", "gate.safetensors", photo, status=2).stderr, "a missing folder")
 
 
