@@ -133,12 +133,18 @@ typedef struct search {
 } search;
 
 /* Tries every width; true where one fits. Otherwise *s->error tells of the candidate that got furthest. */
-static bool try_widths(search *s, const naming_scheme *scheme, const char *architecture, const char *prefix)
+static bool try_widths(search *s, const naming_scheme *scheme, const wn_architecture *architecture,
+                       const char *prefix)
 {
     wn_network *network = &s->identity->network;
+    char anchor[NAME];
+    snprintf(anchor, sizeof anchor, "%s%s", prefix, scheme->anchor);
+    const wn_weight *stem = wn_weights_find(s->weights, anchor);
     for (int i = 0; width_at(i) > 0; i++) {
         winnow_error error;
-        if (wn_network_create(architecture, width_at(i), LEAST_INPUT, USUAL_EMBEDDING, network, &error))
+        if (i && stem->shape[0] != (uint64_t)wn_stem_channels(architecture, width_at(i)))
+            continue; /* it would get no further than that: most widths go without the cost of a network */
+        if (wn_network_create(architecture->name, width_at(i), LEAST_INPUT, USUAL_EMBEDDING, network, &error))
             continue;
         fit f = {
             .weights = s->weights, .network = network, .scheme = scheme, .prefix = prefix, .error = &error};
@@ -152,7 +158,7 @@ static bool try_widths(search *s, const naming_scheme *scheme, const char *archi
             if (s->error)
                 *s->error = error;
         }
-        if (!network->architecture->scale_stem_and_head && i == 0 && !f.matched)
+        if (!architecture->scale_stem_and_head && i == 0 && !f.matched)
             break; /* its stem has one shape at all widths, and this is another */
     }
     return false;
@@ -178,7 +184,7 @@ static bool try_scheme(search *s, wn_weights *weights, const naming_scheme *sche
         tried += prefix != NULL;
         for (int a = 0; prefix && (architecture = wn_architecture_at(a)); a++)
             if ((!scheme->architecture || !strcmp(scheme->architecture, architecture->name)) &&
-                try_widths(s, scheme, architecture->name, prefix))
+                try_widths(s, scheme, architecture, prefix))
                 return true;
     }
     return false;

@@ -80,6 +80,11 @@ static int scale_channels(int channels, float width)
     return rounded;
 }
 
+int wn_stem_channels(const wn_architecture *architecture, float width)
+{
+    return scale_channels(architecture->stem, architecture->scale_stem_and_head ? width : 1);
+}
+
 /* Appends a layer that reads the last one's output. Names are set by the caller, offsets by place_tensors. */
 static wn_layer *add_layer(wn_network *network, wn_layer_kind kind, int kernel, int stride, int cout)
 {
@@ -186,7 +191,7 @@ winnow_status wn_network_create(const char *architecture, float width, int input
     network->embedding = embedding;
 
     uint8_t block = 0;
-    name_nested(add_layer(network, WN_STEM, 3, 2, scale_channels(table->stem, outer)), "features", block++);
+    name_nested(add_layer(network, WN_STEM, 3, 2, wn_stem_channels(table, width)), "features", block++);
     for (const wn_row *row = table->row; row < table->row + table->row_count; row++) {
         for (int i = 0; i < row->repeats; i++) {
             add_block(network, row, i ? 1 : row->stride, scale_channels(row->channels, width), block++);

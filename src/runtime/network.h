@@ -34,6 +34,9 @@ typedef struct wn_architecture {
 const wn_architecture *wn_architecture_find(const char *name);
 const wn_architecture *wn_architecture_at(int index); /* NULL past the end */
 
+/* Output channels of the first layer at that width, as wn_network_create makes it. */
+int wn_stem_channels(const wn_architecture *architecture, float width);
+
 typedef enum wn_layer_kind { WN_STEM, WN_EXPAND, WN_DEPTHWISE, WN_PROJECT, WN_LAST } wn_layer_kind;
 
 /* One convolution with its batch norm and activation: y = act(norm(conv(x))) [+ output of layer `residual`].
