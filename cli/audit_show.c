@@ -37,6 +37,13 @@ static size_t all_photos(const audit_result *result)
     return all;
 }
 
+/* What to say of a folder of few sources; NULL where there are enough. */
+static const char *few_sources(const wn_dataset *set)
+{
+    return set->group.count < 3 ? "too few to leave one out, so a gate's promise would hold for these alone"
+                                : NULL;
+}
+
 /* ---- text ---- */
 
 static void print_folder(const audit_result *result, size_t folder)
@@ -45,8 +52,8 @@ static void print_folder(const audit_result *result, size_t folder)
     printf("%-40s %6zu photos (%.0f%%) of %zu source%s", result->folder[folder], set->count,
            100.0 * (double)set->count / (double)all_photos(result), set->group.count,
            set->group.count == 1 ? "" : "s");
-    if (set->group.count < 3)
-        fputs(": too few to leave one out, so a gate's promise would hold for these alone", stdout);
+    if (few_sources(set))
+        printf(": %s", few_sources(set));
     putchar('\n');
     for (size_t g = 0; g < set->group.count && g < SHOWN; g++)
         printf("  %-38s %6zu\n", set->group.name[g], count_group(set, g));
@@ -137,26 +144,39 @@ void audit_page(const audit_result *result, report_audit_item *item, report_audi
     }
 }
 
+/* The folders, and their sources in one array that *source gets; NULL: no memory. */
+static report_folder *page_folders(const audit_result *result, report_source **source)
+{
+    size_t all = 0, at = 0;
+    for (size_t f = 0; f < result->folders; f++)
+        all += result->set[f]->group.count;
+    report_folder *folder = calloc(result->folders, sizeof *folder);
+    *source = calloc(all + 1, sizeof **source);
+    for (size_t f = 0; folder && *source && f < result->folders; f++) {
+        const wn_dataset *set = result->set[f];
+        folder[f] =
+            (report_folder){result->folder[f], set->count, *source + at, set->group.count, few_sources(set)};
+        for (size_t g = 0; g < set->group.count; g++)
+            (*source)[at++] = (report_source){set->group.name[g], count_group(set, g)};
+    }
+    return folder;
+}
+
 winnow_status audit_report(const audit_result *result, const char *path, winnow_error *error)
 {
     report_audit_item *item = calloc(result->findings + 1, sizeof *item);
     report_audit_kind kind[AUDIT_KINDS];
-    char name[64], (*line)[512] = calloc(result->folders, sizeof *line);
-    const char **lines = calloc(result->folders + 1, sizeof *lines);
-    winnow_status status = item && line && lines ? WINNOW_OK : wn_fail_memory(error);
-    for (size_t f = 0; f < result->folders && !status; f++) {
-        snprintf(line[f], sizeof line[f], "%.400s: %zu photos of %zu source%s", result->folder[f],
-                 result->set[f]->count, result->set[f]->group.count,
-                 result->set[f]->group.count == 1 ? "" : "s");
-        lines[f] = line[f];
-    }
+    report_source *source;
+    report_folder *folder = page_folders(result, &source);
+    char name[64];
+    winnow_status status = item && folder && source ? WINNOW_OK : wn_fail_memory(error);
     if (!status)
         audit_page(result, item, kind);
     snprintf(name, sizeof name, "Audit of %zu photos", result->count);
     if (!status)
-        status = report_audit_write(name, lines, kind, AUDIT_KINDS, path, error);
+        status = report_audit_write(name, folder, result->folders, kind, AUDIT_KINDS, path, error);
     free(item);
-    free(line);
-    free(lines);
+    free(folder);
+    free(source);
     return status;
 }

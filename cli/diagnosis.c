@@ -41,6 +41,12 @@ static void print_classes(const wn_diagnosis *d, const char *const *name)
     }
 }
 
+static void print_headline(double taken_away, const char *what)
+{
+    printf("headline     the gate takes away %s%.1f%%%s of the %s\n", output_paint(COLOUR_BOLD),
+           100 * taken_away, output_paint(COLOUR_OFF), what);
+}
+
 void diagnosis_print(const wn_diagnosis *d, const char *const *name)
 {
     print_classes(d, name);
@@ -51,13 +57,14 @@ void diagnosis_print(const wn_diagnosis *d, const char *const *name)
                100 * share(d->passed_right, d->passed));
     printf("wrong        %zu answers without the gate, %zu with it\n", wn_diagnosis_all_wrong(d, 0),
            wn_diagnosis_all_wrong(d, 1));
-    printf("             confident ones (probability %.2g or more): %zu without the gate (%zu on abnormals), "
+    printf("             confident ones (probability %.6g or more): %zu without the gate (%zu on abnormals), "
            "%zu with it (%zu)\n",
            d->confident, wn_diagnosis_wrong(d, 0), d->abnormal_wrong[0], wn_diagnosis_wrong(d, 1),
            d->abnormal_wrong[1]);
     if (wn_diagnosis_wrong(d, 0))
-        printf("headline     the gate takes away %s%.1f%%%s of the confident wrong answers\n",
-               output_paint(COLOUR_BOLD), 100 * wn_diagnosis_taken_away(d), output_paint(COLOUR_OFF));
+        print_headline(wn_diagnosis_taken_away(d), "confident wrong answers");
+    else if (wn_diagnosis_all_wrong(d, 0))
+        print_headline(wn_diagnosis_all_taken_away(d), "wrong answers (none of them is confident)");
 }
 
 static json_t *matrix(const size_t *count, int classes)
@@ -93,7 +100,7 @@ json_t *diagnosis_json(const wn_diagnosis *d, const char *const *name)
         (json_int_t)d->abnormal_wrong[1], "taken_away", output_real(wn_diagnosis_taken_away(d)));
 }
 
-report_diagnosis diagnosis_page(const wn_diagnosis *d, const char *const *name)
+report_diagnosis diagnosis_page(const wn_diagnosis *d, const char *const *name, size_t left_out)
 {
     return (report_diagnosis){.classes = d->classes,
                               .name = name,
@@ -104,5 +111,8 @@ report_diagnosis diagnosis_page(const wn_diagnosis *d, const char *const *name)
                               .all_wrong = {wn_diagnosis_all_wrong(d, 0), wn_diagnosis_all_wrong(d, 1)},
                               .wrong = {wn_diagnosis_wrong(d, 0), wn_diagnosis_wrong(d, 1)},
                               .abnormal_wrong = {d->abnormal_wrong[0], d->abnormal_wrong[1]},
-                              .taken_away = wn_diagnosis_taken_away(d)};
+                              .all_abnormal_wrong = {d->abnormals, d->abnormals_passed},
+                              .taken_away = wn_diagnosis_taken_away(d),
+                              .all_taken_away = wn_diagnosis_all_taken_away(d),
+                              .left_out = left_out};
 }

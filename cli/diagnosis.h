@@ -15,7 +15,7 @@
 void diagnosis_print(const wn_diagnosis *diagnosis, const char *const *name);
 json_t *diagnosis_json(const wn_diagnosis *diagnosis, const char *const *name);
 
-/* The same for the page; it borrows from both. */
-report_diagnosis diagnosis_page(const wn_diagnosis *diagnosis, const char *const *name);
+/* The same for the page; it borrows from both. left_out: photos that it could not be measured on. */
+report_diagnosis diagnosis_page(const wn_diagnosis *diagnosis, const char *const *name, size_t left_out);
 
 #endif

@@ -291,9 +291,8 @@ static void warn_of_drift(const evaluation *e)
         output_warning("these normals look less normal than those that the gate was calibrated on: its "
                        "promise does not hold here; `winnow calibrate` on 60 or more of them mends it");
     else if (e->drifted)
-        output_note("these normals look less normal than most that the gate was calibrated on, but the "
-                    "promise of %.3g%% is kept",
-                    100 * (double)winnow_gate_false_reject(e->gate));
+        output_note("these normals look less normal than most that the gate was calibrated on%s (%.3g%%)",
+                    eval_promise_words(e), 100 * (double)winnow_gate_false_reject(e->gate));
 }
 
 /* Figures on the photos of the training flatter; with all of them, as often happens by mistake, the hash

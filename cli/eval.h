@@ -37,6 +37,9 @@ typedef struct evaluation {
  * classes, or the normals have one that it does not know. */
 winnow_status eval_diagnose(evaluation *evaluation, double confident, winnow_error *error);
 
+/* "; the promise is not kept", or what else the normals say of it. */
+const char *eval_promise_words(const evaluation *evaluation);
+
 winnow_status eval_write_report(const evaluation *evaluation, const char *path, winnow_error *error);
 
 #endif

@@ -6,6 +6,7 @@
 #include "../src/runtime/error.h"
 #include "../src/train/metrics.h"
 #include "diagnosis.h"
+#include "provenance.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,6 +17,17 @@ static report_rate rate(size_t part, size_t whole)
 {
     const wn_interval interval = wn_rate_interval(part, whole, 0.95);
     return (report_rate){whole ? (double)part / (double)whole : NAN, interval.low, interval.high};
+}
+
+const char *eval_promise_words(const evaluation *e)
+{
+    static const char *const words[] = {[REPORT_KEPT] = ", but the promise is kept",
+                                        [REPORT_BROKEN] = "; the promise is not kept",
+                                        [REPORT_TOO_FEW] =
+                                            "; they are too few to say whether the promise is kept"};
+    const eval_side *normal = &e->side[1];
+    return words[report_promise_of(rate(normal->count - normal->accepted, normal->count),
+                                   (double)winnow_gate_false_reject(e->gate), normal->count)];
 }
 
 /* The photos that could be read, and their embeddings side by side. */
@@ -64,7 +76,7 @@ static void describe_drift(const evaluation *e, char *text, size_t size)
         snprintf(text, size, "these normals look like those it was calibrated on");
     else
         snprintf(text, size, "these normals look less normal than those it was calibrated on%s",
-                 e->promise_broken ? "; the promise is not kept" : ", but the promise is kept");
+                 eval_promise_words(e));
 }
 
 static void hash_of(const evaluation *e, int label, char hash[33])
@@ -83,6 +95,8 @@ static winnow_status write_page(const evaluation *e, report_page *page, const ch
     describe_drift(e, drift, sizeof drift);
     snprintf(basis, sizeof basis, "%s normals of %s source%s", count ? count : "?", groups ? groups : "?",
              groups && !strcmp(groups, "1") ? "" : "s");
+    provenance_lines made;
+    provenance_of_gate(e->gate, &made);
     hash_of(e, 1, normal_hash);
     hash_of(e, 0, abnormal_hash);
     snprintf(data, sizeof data, "normal %.16s, abnormal %.16s", normal_hash, abnormal_hash);
@@ -97,13 +111,16 @@ static winnow_status write_page(const evaluation *e, report_page *page, const ch
                                       {"time", seconds},
                                       {"gate", e->gate_path},
                                       {"gate made by", winnow_gate_metadata(e->gate, "winnow.command")},
-                                      {"settings", winnow_gate_metadata(e->gate, "winnow.settings")},
+                                      {"gate's settings", made.options},
+                                      {"gate's backbone", made.backbone},
+                                      {"gate's seed", made.seed},
+                                      {"gate's photos", made.photos},
                                       {"gate made", winnow_gate_metadata(e->gate, "winnow.created")},
                                       {"winnow", WINNOW_VERSION},
                                       {0}};
     report_diagnosis diagnosis = {0};
     if (e->diagnosis) {
-        diagnosis = diagnosis_page(e->diagnosis, e->class_name);
+        diagnosis = diagnosis_page(e->diagnosis, e->class_name, 0);
         page->diagnosis = &diagnosis;
     }
     page->calibration = calibration;

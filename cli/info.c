@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "options.h"
 #include "output.h"
+#include "provenance.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,8 +43,63 @@ static const char *holds_for(const char *source, const char *promise, const char
     return "holds for photos like those that were held out";
 }
 
+/* A share in percent: "5%". */
+static const char *percent(const char *value, char text[64])
+{
+    snprintf(text, 64, "%.6g%%", 100 * atof(value));
+    return text;
+}
+
+/* Numbers of the file that are words to people; the value itself where it is plain. */
+static const char *in_words(const char *key, const char *value, char text[64])
+{
+    if (!strcmp(key, "winnow.false_reject"))
+        return percent(value, text);
+    if (!strcmp(key, "winnow.confidence"))
+        return atof(value) > 0 ? percent(value, text) : "none: the promise is kept on average";
+    if (!strcmp(key, "winnow.seconds")) {
+        snprintf(text, 64, "%.30s s", value);
+        return text;
+    }
+    if ((!strcmp(key, "winnow.classes") || !strcmp(key, "winnow.embedding")) && !strcmp(value, "0"))
+        return "none";
+    return value;
+}
+
+static void print_row(const char *name, const char *value)
+{
+    printf("%-28s", name);
+    for (const char *line = value; line; line = strchr(line, '\n')) { /* continued lines are indented */
+        if (*line == '\n')
+            printf("\n%-28s", "");
+        line += *line == '\n';
+        printf(" %.*s", (int)strcspn(line, "\n"), line);
+    }
+    putchar('\n');
+}
+
+/* What a file says of how it was made, its settings as options of `train`. */
+static void read_provenance(const wn_safetensors *file, provenance_lines *made)
+{
+    const char *embedding = wn_safetensors_metadata(file, "winnow.embedding");
+    provenance_read(wn_safetensors_metadata(file, "winnow.settings"), embedding && strcmp(embedding, "0"),
+                    wn_safetensors_metadata(file, "winnow.backbone"), made);
+}
+
+/* The seed and the photos' hashes are rows of their own. */
+static void print_settings(const provenance_lines *made, const char *settings)
+{
+    print_row("settings", made->options[0] ? made->options : settings);
+    if (made->seed[0])
+        print_row("seed", made->seed);
+    if (made->photos[0])
+        print_row("data hash", made->photos);
+}
+
 static void print_text(const wn_safetensors *file, const char *path, uint64_t bytes)
 {
+    provenance_lines made;
+    read_provenance(file, &made);
     printf("%-28s %s\n%-28s %" PRIu64 "\n", "file", path, "bytes", bytes);
     for (size_t i = 0; i < wn_safetensors_metadata_count(file); i++) {
         const char *key, *value;
@@ -55,16 +111,14 @@ static void print_text(const wn_safetensors *file, const char *path, uint64_t by
             value = holds_for(value, wn_safetensors_metadata(file, "winnow.calibration.promise"),
                               wn_safetensors_metadata(file, "winnow.calibration.groups"));
         }
-        if (!strncmp(key, "winnow.", 7))
-            key += 7;
-        printf("%-28s", key);
-        for (const char *line = value; line; line = strchr(line, '\n')) { /* continued lines are indented */
-            if (*line == '\n')
-                printf("\n%-28s", "");
-            line += *line == '\n';
-            printf(" %.*s", (int)strcspn(line, "\n"), line);
-        }
-        putchar('\n');
+        char text[64];
+        value = in_words(key, value, text);
+        if (!strcmp(key, "winnow.settings"))
+            print_settings(&made, value);
+        else if (!strcmp(key, "winnow.backbone"))
+            print_row("backbone", made.backbone);
+        else
+            print_row(key + (strncmp(key, "winnow.", 7) ? 0 : 7), value);
     }
     uint64_t numbers = 0;
     for (size_t i = 0; i < wn_safetensors_count(file); i++) {

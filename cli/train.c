@@ -16,11 +16,11 @@
 enum { NOT_GIVEN = -1 };
 
 static const char *const recipes[] = {"default", "reference", NULL};
-static const char *const freezes[] = {"none", "backbone", "early", NULL};
-static const char *const augments[] = {"none", "light", "phone", NULL};
-static const char *const schedules[] = {"constant", "cosine", NULL};
+const char *const train_freezes[] = {"none", "backbone", "early", NULL};
+const char *const train_augments[] = {"none", "light", "phone", NULL};
+const char *const train_schedules[] = {"constant", "cosine", NULL};
 static const char *const precisions[] = {"fp32", "bf16", NULL};
-static const char *const fits[] = {"stretch", "crop", NULL};
+const char *const train_fits[] = {"stretch", "crop", NULL};
 
 /* What the options write to, with "not given" as the start of all that a recipe knows better. */
 static struct given {
@@ -87,7 +87,7 @@ static const option_row rows[] = {
      &given.backbone},
     {"freeze", 0, OPTION_CHOICE, NULL,
      "what does not learn: nothing, the backbone (default, where there is one), or all but its last blocks",
-     &given.freeze, 0, 0, .choices = freezes},
+     &given.freeze, 0, 0, .choices = train_freezes},
     {"recipe", 0, OPTION_CHOICE, NULL, "where the numbers below come from", &given.recipe, 0, 0,
      .choices = recipes},
     {"network", 0, OPTION_TEXT, "NAME", "mobilenet_v2 or efficientnet_lite0, without a backbone",
@@ -97,9 +97,9 @@ static const option_row rows[] = {
      "side of the network's input in pixels; 224 tells look-alikes better than 128, at three times the time",
      &given.input_size, 96, 224},
     {"embedding-size", 0, OPTION_INTEGER, "N", "length of the embedding", &given.embedding_size, 8, 2048},
-    {"fit", 0, OPTION_CHOICE, NULL, "how a photo becomes square", &given.fit, 0, 0, .choices = fits},
+    {"fit", 0, OPTION_CHOICE, NULL, "how a photo becomes square", &given.fit, 0, 0, .choices = train_fits},
     {"augment", 0, OPTION_CHOICE, NULL, "what happens to training photos", &given.augment, 0, 0,
-     .choices = augments},
+     .choices = train_augments},
     {"epochs", 0, OPTION_INTEGER, "N", "passes over the normal photos", &given.epochs, 1, 100000},
     {"save-interval", 0, OPTION_INTEGER, "N", "validate and save every N epochs", &given.save_interval, 1,
      100000},
@@ -107,7 +107,8 @@ static const option_row rows[] = {
     {"learning-rate", 0, OPTION_NUMBER, "X", "of SGD", &given.learning_rate, 1e-8, 10},
     {"momentum", 0, OPTION_NUMBER, "X", "of SGD", &given.momentum, 0, 0.999},
     {"weight-decay", 0, OPTION_NUMBER, "X", "of SGD", &given.weight_decay, 0, 1},
-    {"schedule", 0, OPTION_CHOICE, NULL, "of the learning rate", &given.schedule, 0, 0, .choices = schedules},
+    {"schedule", 0, OPTION_CHOICE, NULL, "of the learning rate", &given.schedule, 0, 0,
+     .choices = train_schedules},
     {"warmup", 0, OPTION_NUMBER, "EPOCHS", "the rate rises at first", &given.warmup, 0, 1000},
     {"margin", 0, OPTION_NUMBER, "DEGREES", "of ArcFace", &given.margin, 0, 90},
     {"scale", 0, OPTION_NUMBER, "X", "of ArcFace", &given.scale, 1, 256},
@@ -219,11 +220,11 @@ static int check(const train_request *request)
         return output_usage("no normal photos: give --normal DIR");
     if (request->recipe.freeze != WN_FREEZE_NONE && !request->backbone)
         return output_usage("--freeze %s needs a backbone: give --backbone FILE, or run `make backbone` once",
-                            freezes[request->recipe.freeze]);
+                            train_freezes[request->recipe.freeze]);
     if (request->recipe.freeze == WN_FREEZE_BACKBONE && request->recipe.augment != WN_AUGMENT_NONE)
         return output_usage(
             "--augment %s needs --freeze none: the features of a frozen backbone are computed once",
-            augments[request->recipe.augment]);
+            train_augments[request->recipe.augment]);
     if (request->recipe.keep > 0 && (!request->backbone || request->recipe.freeze == WN_FREEZE_BACKBONE))
         return output_usage(
             "--keep is for layers of a backbone that learn: give --freeze early or none, and a "

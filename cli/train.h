@@ -46,6 +46,11 @@ typedef struct train_data {
     train_store *store;  /* what the strings belong to */
 } train_data;
 
+/* The words of --fit, --augment, --freeze and --schedule, in the order of their enums; each ends with NULL.
+ */
+extern const char *const train_fits[], *const train_augments[], *const train_freezes[],
+                                                                    *const train_schedules[];
+
 /* Scans the folders, reports what cannot be used, refuses overlaps, makes the split. Returns -1, or an exit
  * status. */
 int train_data_read(const train_request *request, train_data *data);

@@ -6,6 +6,7 @@
 #include "../src/train/metrics.h"
 #include "diagnosis.h"
 #include "output.h"
+#include "provenance.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -80,13 +81,24 @@ typedef struct source_tally {
     size_t count, rejected;
 } source_tally;
 
-/* The source that a gate of the others rejects far more of than is promised: beyond what 1 in 200 sources
- * would by chance. */
-static source_tally worst_source(const train_outcome *outcome)
+/* The sources that a gate of the others rejects most of. */
+typedef struct worst_sources {
+    source_tally most;   /* of those that have five photos or more */
+    source_tally beyond; /* far more than is promised: beyond what 1 in 200 sources would by chance */
+} worst_sources;
+
+static bool is_worse(const source_tally *a, const source_tally *b)
 {
+    return a->rejected * (b->name ? b->count : 1) > b->rejected * a->count;
+}
+
+static worst_sources find_worst(const train_outcome *outcome)
+{
+    enum { LEAST = 5 };
     const double confidence = 0.99;
     const wn_gate_file *gate = outcome->gate;
-    source_tally worst = {0}, *tally = calloc((size_t)outcome->fit->count + 1, sizeof *tally);
+    worst_sources worst = {0};
+    source_tally *tally = calloc((size_t)outcome->fit->count + 1, sizeof *tally);
     size_t sources = 0, at = 0;
     if (!tally || gate->source != WN_CALIBRATED_BY_SOURCE)
         goto done;
@@ -103,11 +115,13 @@ static source_tally worst_source(const train_outcome *outcome)
         tally[at].count++;
         tally[at].rejected += outcome->fit->score[i] < gate->calibration.threshold;
     }
-    for (const source_tally *t = tally; t < tally + sources; t++)
-        if (wn_rate_interval(t->rejected, t->count, confidence).low >
-                gate->calibration.promise.false_reject &&
-            t->rejected * (worst.name ? worst.count : 1) > worst.rejected * t->count)
-            worst = *t;
+    for (const source_tally *t = tally; t < tally + sources; t++) {
+        const double least = wn_rate_interval(t->rejected, t->count, confidence).low;
+        if (t->count >= LEAST && is_worse(t, &worst.most))
+            worst.most = *t;
+        if (least > gate->calibration.promise.false_reject && is_worse(t, &worst.beyond))
+            worst.beyond = *t;
+    }
 done:
     free(tally);
     return worst;
@@ -137,6 +151,12 @@ static const char *scope(const wn_gate_file *gate)
     }
 }
 
+/* Photos that the diagnosis could not be measured on: no other source has their class. */
+static size_t left_out(const train_outcome *outcome)
+{
+    return (size_t)outcome->fit->count - outcome->diagnosis->normals - outcome->diagnosis->abnormals;
+}
+
 /* ---- the summary ---- */
 
 static void show_text(const train_outcome *outcome, const measured *m)
@@ -159,15 +179,19 @@ static void show_text(const train_outcome *outcome, const measured *m)
     if (m->abnormals)
         printf(", %zu of %zu abnormals accepted (%.2f%%)", m->accepted, m->abnormals,
                100 * share(m->accepted, m->abnormals));
-    const source_tally worst = worst_source(outcome);
+    const source_tally worst = find_worst(outcome).beyond;
     if (worst.name)
         printf("\n             of %s, %.1f%% of %zu would be rejected by a gate that never saw it",
                worst.name, 100 * share(worst.rejected, worst.count), worst.count);
     if (outcome->diagnosis) {
         diagnosis_print(outcome->diagnosis, (const char *const *)gate->class_name);
-        printf("             (photos of a class that only their own source has are not counted)");
+        if (left_out(outcome))
+            printf("             (%zu photos of a class that only their own source has are not counted)\n",
+                   left_out(outcome));
+    } else {
+        putchar('\n');
     }
-    printf("\ngate         %s\n", outcome->request->output);
+    printf("gate         %s\n", outcome->request->output);
     if (outcome->request->report[0])
         printf("report       %s\n", outcome->request->report);
 }
@@ -180,7 +204,7 @@ static int show_json(const train_outcome *outcome, const measured *m)
     json_t *diagnosis = outcome->diagnosis
                             ? diagnosis_json(outcome->diagnosis, (const char *const *)gate->class_name)
                             : json_null();
-    const source_tally worst = worst_source(outcome);
+    const source_tally worst = find_worst(outcome).beyond;
     json_t *source = worst.name
                          ? json_pack("{s:s, s:I, s:I, s:o}", "name", worst.name, "count",
                                      (json_int_t)worst.count, "rejected", (json_int_t)worst.rejected,
@@ -228,6 +252,18 @@ void train_audit_free(train_audit *audit)
     free(audit->path);
 }
 
+/* The two as rows of the page; a source of few photos can be beyond chance, and not the worst. */
+static void describe_worst(const worst_sources *worst, char *most, char *beyond, size_t size)
+{
+    const source_tally *m = &worst->most, *b = &worst->beyond;
+    const wn_interval interval = wn_rate_interval(m->rejected, m->count, 0.95);
+    snprintf(most, size, "%s: %.1f%% of %zu turned away, 95%% interval %.1f to %.1f%%",
+             m->name ? m->name : "", 100 * share(m->rejected, m->count), m->count, 100 * interval.low,
+             100 * interval.high);
+    snprintf(beyond, size, "of %s, %.1f%% of %zu would be rejected by a gate that never saw it",
+             b->name ? b->name : "", 100 * share(b->rejected, b->count), b->count);
+}
+
 static winnow_status write_report(const train_outcome *outcome, const measured *m, winnow_error *error)
 {
     const wn_gate_file *gate = outcome->gate;
@@ -259,13 +295,12 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
     }
     if (outcome->audit)
         audit_page(outcome->audit, item, kind);
-    const source_tally source = worst_source(outcome);
-    char normals[64], promise[64], seconds[32], seed[32], worst[4096 + 128] = "none is rejected far more",
-                                                                       spec[WN_SPEC_TEXT];
-    if (source.name)
-        snprintf(worst, sizeof worst, "of %s, %.1f%% of %zu would be rejected by a gate that never saw it",
-                 source.name, 100 * share(source.rejected, source.count), source.count);
-    snprintf(seed, sizeof seed, "%" PRIu64, outcome->request->seed);
+    const worst_sources worst = find_worst(outcome);
+    char normals[64], promise[64], seconds[32], most[4096 + 128], beyond[4096 + 128], spec[WN_SPEC_TEXT];
+    describe_worst(&worst, most, beyond, sizeof most);
+    provenance_lines made;
+    provenance_read(wn_gate_file_get(gate, "winnow.settings"), gate->has_embedding,
+                    wn_gate_file_get(gate, "winnow.backbone"), &made);
     wn_spec_format(&gate->spec, spec);
     snprintf(normals, sizeof normals, "%d photos, %d source%s", gate->calibration.count,
              gate->calibration.groups, gate->calibration.groups == 1 ? "" : "s");
@@ -273,25 +308,26 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
              100 * gate->calibration.promise.false_reject,
              gate->calibration.promise.confidence > 0 ? ", at the asked confidence" : ", on average");
     snprintf(seconds, sizeof seconds, "%.1f s", outcome->seconds);
-    const report_fact calibration[] = {
-        {"scorer", spec},
-        {"calibrated on", normals},
-        {"promise", promise},
-        {"rests on", scope(gate)},
-        {gate->source == WN_CALIBRATED_BY_SOURCE ? "worst source" : NULL, worst},
-        {0}};
+    const report_fact calibration[] = {{"scorer", spec},
+                                       {"calibrated on", normals},
+                                       {"promise", promise},
+                                       {"rests on", scope(gate)},
+                                       {worst.most.name ? "worst source" : NULL, most},
+                                       {worst.beyond.name ? "beyond chance" : NULL, beyond},
+                                       {0}};
     const report_fact provenance[] = {{"command", outcome->request->command},
-                                      {"backbone", wn_gate_file_get(gate, "winnow.backbone")},
-                                      {"seed", seed},
-                                      {"data hash", outcome->data_hash},
-                                      {"settings", wn_gate_file_get(gate, "winnow.settings")},
+                                      {"backbone", made.backbone},
+                                      {"seed", made.seed},
+                                      {"data hash", made.photos},
+                                      {"settings", made.options},
                                       {"time", seconds},
                                       {"made", wn_gate_file_get(gate, "winnow.created")},
                                       {"winnow", WINNOW_VERSION},
                                       {0}};
     report_diagnosis diagnosis = {0};
     if (outcome->diagnosis)
-        diagnosis = diagnosis_page(outcome->diagnosis, (const char *const *)gate->class_name);
+        diagnosis =
+            diagnosis_page(outcome->diagnosis, (const char *const *)gate->class_name, left_out(outcome));
     const char *slash = strrchr(outcome->request->output, '/');
     const report_page page = {
         .title = slash ? slash + 1 : outcome->request->output,

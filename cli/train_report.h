@@ -40,7 +40,6 @@ typedef struct train_outcome {
     int feature_size;
     const wn_trainer_result *trained;
     const train_history *history;
-    const char *data_hash; /* of all photos */
     double seconds, images_per_second;
 } train_outcome;
 

@@ -361,7 +361,6 @@ static int show(const run *r)
                                    .feature_size = feature_size,
                                    .trained = &r->trained,
                                    .history = &r->history,
-                                   .data_hash = r->data.hash,
                                    .seconds = progress_seconds() - r->began,
                                    .images_per_second =
                                        r->request->recipe.freeze != WN_FREEZE_BACKBONE

@@ -4,7 +4,7 @@
 
 The pages of `train` and `eval` on drawn pictures: self-contained, whole, and, where `make browser` has put Chromium and playwright-core,
 looked at by a browser (tests/browser/report.mjs)."""
-import os, re, shutil, subprocess, sys, tempfile
+import html, json, os, re, shutil, subprocess, sys, tempfile
 
 import drawn
 
@@ -19,6 +19,7 @@ def run(*arguments):
     result = subprocess.run([winnow, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if result.returncode:
         raise SystemExit(f"FAILED: {arguments}: {result.returncode}\n{result.stderr}")
+    return result.stdout
 
 
 def check(condition, *what):
@@ -37,6 +38,52 @@ def static(name):
         check("turn away them" not in page and ("them away" in page or "were let through (0)" in page), name, "does not speak English")
         check(f"were {wrong} (0)" in page or f"winnow learn GATE {way}" in page, name, "does not say how to teach what was", wrong)
     return page
+
+
+def verdict(name, *arguments):
+    run("eval", "frozen.safetensors", *arguments, "--report", name)
+    return re.search(r'id="verdict">(.*?)</p>', open(name).read())[1]
+
+
+def promises():
+    """What the verdict says of the promise: kept, broken, or too few photos to say, each with the interval of what was turned away."""
+    os.makedirs("five")
+    for path in sorted(os.path.join(d, f) for d, _, files in os.walk("p/train/normal") for f in files)[:5]:
+        shutil.copy(path, "five")
+    for folder, words in (("p/train/normal", "the promise is <b>kept</b> on"), ("p/train/other", "the promise is <b>not kept</b> on"),
+                          ("five", "<b>too few photos to say</b> whether the promise is kept")):
+        told = verdict("promise.html", "--normal", folder)
+        check(words in told and re.search(r"asked: 10%, so .* \(95% interval [\d.]+ to [\d.]+%\)", told), folder, told)
+
+
+def audit():
+    """The page has the terminal's table of folders and sources, with its warning."""
+    text = run("audit", "p/train/normal", "p/train/other", "--backbone", "backbone.safetensors", "--report", "audit.html").split("\n\n")[0]
+    table = re.search(r'<table id="balance">.*?</table>', open("audit.html").read())[0]
+    page = re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", table)))
+    told = 0
+    for line in text.splitlines():
+        folder = re.match(r"(\S+) +(\d+) photos \((\d+)%\) of (\d+ sources?)(?:: (.*))?$", line)
+        source = re.match(r"  (\S+) +(\d+)$", line)
+        check(folder or source, "not a line of the table:", line)
+        check(f" {folder[1]} {folder[2]} {folder[3]}% " in page and folder[4] in page and (folder[5] or "") in page if folder else f" {source[1]} {source[2]} "
+              in page, line, "is not in", page)
+        told += bool(folder and folder[5])
+    check(told and page.count("a gate's promise would hold for these alone") == told, page)
+
+
+def answers():
+    """Where no wrong answer is confident the headline counts them all, on the terminal and on the page; photos that cannot be counted are told of
+    where there are some."""
+    options = ["frozen.safetensors", "--classes", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--confident", "99.99999%"]
+    answer = json.loads(run("eval", *options, "--json"))["diagnosis"]
+    check(answer["confident_wrong"] == 0 < answer["wrong"], answer)
+    share = f"{100 * (1 - answer['wrong_gated'] / answer['wrong']):.1f}%"
+    text = run("eval", *options, "--report", "unsure.html")
+    check(f"headline     the gate takes away {share} of the wrong answers (none of them is confident)" in text, text)
+    page = re.search(r'id="headline">.*?</p>', open("unsure.html").read())[0]
+    check(f"gives <b>{answer['wrong']}</b> wrong answers" in page and f"takes away <b>{share}</b>" in page, page)
+    check("Not counted" not in open("unsure.html").read() and "are not counted" not in text, "photos are said to be left out")
 
 
 def with_browser(*pages):
@@ -70,9 +117,17 @@ try:
     page = static("frozen.html")
     check("Learning curves" not in page and "No learning curves: the backbone is frozen" in page and 'id="confusion"' in page, "the frozen page")
     for page in (page, open("gate.html").read()):
-        check(re.search(r"<th>seed</th><td[^>]*>1</td>.*<th>data hash</th><td[^>]*>[0-9a-f]{16}", page), "no seed, or no hash")
+        check(re.search(r"seed</th><td[^>]*>1</td>.*data hash</th><td[^>]*>normal [0-9a-f]{16}, abnormal [0-9a-f]{16}<", page), "no seed, or no hash")
+    settings = [re.search(r">settings</th><td[^>]*>([^<]*)", open(name).read())[1] for name in ("frozen.html", "gate.html")]
+    check(settings[0] == "--recipe default --input-size 96 --fit stretch --freeze backbone", settings[0])
+    check("--width 0.35 " in settings[1] and "--augment none --epochs 2 " in settings[1] and "--freeze" not in settings[1], settings[1])
+    info = run("info", "frozen.safetensors")
+    check(re.search(rf"settings +{settings[0]}\nseed +1\ndata hash +normal [0-9a-f]+, abnormal [0-9a-f]+\n", info), info)
+    check(re.search(r"confidence +none: the promise is kept on average\n", info) and re.search(r"seconds +[\d.]+ s\n", info), info)
+    promises()
+    answers()
     shutil.copy("p/train/other/so-small" + os.path.splitext(drawn_pictures[0])[1], "p/train/normal/copy" + os.path.splitext(drawn_pictures[0])[1])
-    run("audit", "p/train/normal", "p/train/other", "--backbone", "backbone.safetensors", "--report", "audit.html")
+    audit()
     with_browser("gate.html", "eval.html", "frozen.html", "audit.html")
 finally:
     os.chdir("/")

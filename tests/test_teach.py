@@ -133,6 +133,7 @@ def sources():
     told = re.search(r"of (\S*odd), ([\d.]+)% of 20 would be rejected by a gate that never saw it", text)
     check(told and float(told[2]) >= 30, text)
     page = open("sources.html").read()
+    check(re.search(rf">worst source</th><td[^>]*>{told[1]}: {told[2]}% of 20 turned away, 95% interval [\d.]+ to [\d.]+%<", page), "no worst source")
     check(told[0] in page and "No learning curves: the backbone is frozen" in page, "the page")
     answer = json.loads(done("train", "--normal", "cameras", "--report", "none", "--json", *options))["worst_source"]
     check(answer["name"] == told[1] and answer["count"] == 20 and abs(100 * answer["false_reject_rate"] - float(told[2])) < 0.1, answer)

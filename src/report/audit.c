@@ -59,18 +59,51 @@ void section_audit(text *out, const report_audit_kind *kind, size_t kinds)
         }
 }
 
-winnow_status report_audit_write(const char *title, const char *const *folder, const report_audit_kind *kind,
-                                 size_t kinds, const char *path, winnow_error *error)
+static void balance_row(text *out, const char *class, const char *name, size_t count, size_t all)
+{
+    text_format(out, "<tr class=\"%s\"><th scope=\"row\">", class);
+    text_escape(out, name);
+    text_format(out, "</th><td class=\"number\">%zu</td><td class=\"number\">%.0f%%</td></tr>", count,
+                100.0 * (double)count / (double)all);
+}
+
+static void balance_folder(text *out, const report_folder *folder, size_t all)
+{
+    balance_row(out, "folder", folder->name, folder->count, all);
+    for (size_t s = 0; s < folder->sources && s < SHOWN; s++)
+        balance_row(out, "source", folder->source[s].name, folder->source[s].count, all);
+    if (folder->sources > SHOWN)
+        text_format(out, "<tr class=\"source\"><td colspan=\"3\">... and %zu more</td></tr>",
+                    folder->sources - SHOWN);
+    text_format(out, "<tr class=\"source\"><td class=\"soft\" colspan=\"3\">%zu source%s", folder->sources,
+                folder->sources == 1 ? "" : "s");
+    if (folder->warning)
+        text_format(out, ": <strong>%s</strong>", folder->warning);
+    text_add(out, "</td></tr>");
+}
+
+/* The classes' balance, and what a training would split them by. */
+static void show_balance(text *out, const report_folder *folder, size_t folders)
+{
+    size_t all = 0;
+    for (size_t f = 0; f < folders; f++)
+        all += folder[f].count;
+    section_scroll_begin(out, "Table of folders and sources");
+    text_add(out, "<table id=\"balance\"><thead><tr><th>folder, and its sources</th><th "
+                  "class=\"number\">photos</th><th class=\"number\">share</th></tr></thead><tbody>");
+    for (size_t f = 0; f < folders; f++)
+        balance_folder(out, &folder[f], all ? all : 1);
+    text_add(out, "</tbody></table></div>");
+}
+
+winnow_status report_audit_write(const char *title, const report_folder *folder, size_t folders,
+                                 const report_audit_kind *kind, size_t kinds, const char *path,
+                                 winnow_error *error)
 {
     text out = {0};
     section_page_begin(&out, title);
-    text_add(&out, "<ul>");
-    for (; *folder; folder++) {
-        text_add(&out, "<li>");
-        text_escape(&out, *folder);
-        text_add(&out, "</li>");
-    }
-    text_add(&out, "</ul><p class=\"soft\">Nothing was changed: look, and move or remove what is wrong.</p>");
+    show_balance(&out, folder, folders);
+    text_add(&out, "<p class=\"soft\">Nothing was changed: look, and move or remove what is wrong.</p>");
     size_t all = 0;
     for (size_t k = 0; k < kinds; k++) {
         all += kind[k].count;

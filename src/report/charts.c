@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Every chart is drawn in a 460 x 246 box; the plot itself spans x 45..450 and y 10..210. report.js knows
- * these numbers too. */
+ * Every chart is drawn in a 460 x 246 box, the ROC with a line of text above it; the plot itself spans x
+ * 45..450 and y 10..210. report.js knows these numbers too. */
 #include "charts.h"
 
 #include "pca.h"
@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { LEFT = 45, RIGHT = 450, TOP = 10, BOTTOM = 210, BINS = 60 };
+enum { LEFT = 45, RIGHT = 450, TOP = 10, BOTTOM = 210, BINS = 60, ABOVE = 16 };
 
 static double x_at(double share)
 {
@@ -20,12 +20,12 @@ static double y_at(double share)
     return BOTTOM - (BOTTOM - TOP) * fmin(1, fmax(0, share));
 }
 
-static void begin(text *out, const char *title)
+static void begin(text *out, const char *title, int above)
 {
     text_format(out,
-                "<svg viewBox=\"0 0 460 246\" role=\"img\" aria-label=\"%s\"><path class=\"axis\" d=\"M%d "
+                "<svg viewBox=\"0 %d 460 %d\" role=\"img\" aria-label=\"%s\"><path class=\"axis\" d=\"M%d "
                 "%dV%dH%d\"/>",
-                title, LEFT, TOP, BOTTOM, RIGHT);
+                -above, 246 + above, title, LEFT, TOP, BOTTOM, RIGHT);
 }
 
 static void label(text *out, double x, double y, const char *anchor, const char *string)
@@ -105,7 +105,7 @@ static void bars(text *out, const report_page *report, score_range range, bool n
 void charts_histogram(text *out, const report_page *report)
 {
     const score_range range = charts_score_range(report);
-    begin(out, "Histogram of the scores of normal and abnormal photos");
+    begin(out, "Histogram of the scores of normal and abnormal photos", 0);
     bars(out, report, range, false);
     bars(out, report, range, true);
     double x = x_at((report->threshold - range.low) / (range.high - range.low));
@@ -146,7 +146,7 @@ static void roc_grid(text *out)
     for (int i = 0; i < 5; i++)
         tick(out, false, i / 4.0, up[i]);
     label(out, 240, 240, "middle", "abnormals accepted");
-    label(out, LEFT + 6, TOP + 12, "start", "normals accepted");
+    label(out, LEFT, -4, "start", "normals accepted"); /* outside: a good gate's curve is at the top */
 }
 
 void charts_roc(text *out, const report_page *report)
@@ -163,7 +163,7 @@ void charts_roc(text *out, const report_page *report)
         *(report->photo[i].normal ? &normals : &abnormals) += 1;
     }
     qsort(sorted, count, sizeof *sorted, compare_descending);
-    begin(out, "ROC curve: normals accepted against abnormals accepted");
+    begin(out, "ROC curve: normals accepted against abnormals accepted", ABOVE);
     roc_grid(out);
     text_format(out, "<polyline class=\"curve accent\" points=\"%d,%d", LEFT, BOTTOM);
     for (size_t i = 0; i < count; i++) {
@@ -175,8 +175,8 @@ void charts_roc(text *out, const report_page *report)
                         y_at(seen_normals / fmax(normals, 1)));
     }
     text_add(out, "\"/>");
-    text_add(out, "<circle id=\"roc-dot\" class=\"dot-mark\" r=\"5\" cx=\"-9\" cy=\"-9\"/>");
-    text_add(out, "</svg>");
+    text_format(out, "<circle id=\"roc-dot\" class=\"dot-mark\" r=\"5\" cx=\"%.1f\" cy=\"%.1f\"/></svg>",
+                x_at(log_share(report->abnormal_accept.rate)), y_at(1 - report->false_reject.rate));
     free(sorted);
 }
 
@@ -210,7 +210,7 @@ static double auroc(const report_epoch *epoch)
 void charts_learning(text *out, const report_page *report)
 {
     static const char *const up[] = {"-1", "0", "1"};
-    begin(out, "Learning curves by epoch");
+    begin(out, "Learning curves by epoch", 0);
     for (int i = 0; i < 3; i++)
         tick(out, false, i / 2.0, up[i]);
     curve(out, report, "normal", normal_similarity);
@@ -234,7 +234,7 @@ void charts_map(text *out, const report_page *report)
         out->failed = true;
         return;
     }
-    begin(out, "Map of the photos: the first two principal components of their features");
+    begin(out, "Map of the photos: the first two principal components of their features", 0);
     for (int normal = 0; normal <= 1; normal++)
         for (size_t i = 0; i < report->photo_count; i++)
             if (report->photo[i].normal == (normal != 0))

@@ -41,9 +41,12 @@ group_tally *section_tally(const report_page *report, size_t *count)
 
 void section_groups(text *out, const group_tally *group, size_t count)
 {
-    text_add(out, "<h2>By folder</h2><div class=\"scroll\"><table id=\"groups\"><thead><tr><th>folder</th>"
-                  "<th class=\"number\">photos</th><th class=\"number\">accepted</th>"
-                  "<th class=\"number\">unsure</th><th class=\"number\">wrong</th><th></th></tr></thead>"
+    text_add(out, "<h2>By folder</h2>");
+    section_scroll_begin(out, "Table by folder");
+    text_add(out, "<table id=\"groups\"><thead><tr><th>folder</th><th class=\"number\">photos</th><th "
+                  "class=\"number\">accepted</th>"
+                  "<th class=\"number\">unsure</th><th class=\"number\">wrong</th><td "
+                  "class=\"meter\"></td></tr></thead>"
                   "<tbody>");
     for (const group_tally *g = group; g < group + count; g++) {
         text_format(out, "<tr><td><span class=\"key %s\">", g->normal ? "n" : "a");

@@ -65,18 +65,40 @@ static void name_worst(text *out, const group_tally *group, size_t count)
         text_add(out, ".");
 }
 
+report_promise report_promise_of(report_rate rate, double asked, size_t count)
+{
+    if (rate.low > asked)
+        return REPORT_BROKEN;
+    return rate.rate > asked || (double)count * asked < 1 ? REPORT_TOO_FEW : REPORT_KEPT;
+}
+
+static void name_promise(text *out, const report_page *report)
+{
+    static const char *const words[] = {
+        [REPORT_KEPT] = "the promise is <b>kept</b> on these photos",
+        [REPORT_BROKEN] = "the promise is <b>not kept</b> on these photos",
+        [REPORT_TOO_FEW] = "these are <b>too few photos to say</b> whether the promise is kept"};
+    size_t normals = 0;
+    for (size_t i = 0; i < report->photo_count; i++)
+        normals += report->photo[i].normal;
+    const report_rate rate = report->false_reject;
+    text_format(
+        out, "; asked: %.3g%%, so %s (95%% interval %.1f to %.1f%%)", 100 * report->asked_false_reject,
+        words[report_promise_of(rate, report->asked_false_reject, normals)], 100 * rate.low, 100 * rate.high);
+}
+
 static void verdict(text *out, const report_page *report, const group_tally *group, size_t count)
 {
-    bool kept = report->false_reject.low <= report->asked_false_reject;
+    const bool normals = isfinite(report->false_reject.rate),
+               abnormals = isfinite(report->abnormal_accept.rate);
     text_add(out, "<p class=\"lead\" id=\"verdict\">The gate ");
-    if (isfinite(report->false_reject.rate))
-        text_format(out, "turned away <b>%.1f%%</b> of the normal photos (asked: %.3g%%%s)%s",
-                    100 * report->false_reject.rate, 100 * report->asked_false_reject,
-                    kept ? "" : ", so the promise is <b>not kept</b> on these photos",
-                    isfinite(report->abnormal_accept.rate) ? " and " : "");
-    if (isfinite(report->abnormal_accept.rate))
-        text_format(out, "let <b>%.2f%%</b> of the abnormal ones through",
+    if (normals)
+        text_format(out, "turned away <b>%.1f%%</b> of the normal photos", 100 * report->false_reject.rate);
+    if (abnormals)
+        text_format(out, "%slet <b>%.2f%%</b> of the abnormal ones through", normals ? " and " : "",
                     100 * report->abnormal_accept.rate);
+    if (normals)
+        name_promise(out, report);
     text_add(out, ".");
     name_worst(out, group, count);
     text_add(out, "</p>");
@@ -93,6 +115,11 @@ void section_page_begin(text *out, const char *title)
     text_add(out, "</style></head><body><main><h1>");
     text_escape(out, title);
     text_add(out, "</h1>");
+}
+
+void section_scroll_begin(text *out, const char *label)
+{
+    text_format(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">", label);
 }
 
 static void head(text *out, const report_page *report, const group_tally *group, size_t count)
@@ -126,13 +153,30 @@ static void figure(text *out, void (*draw)(text *, const report_page *), const r
     text_add(out, "</figcaption></figure>");
 }
 
-static const char slider[] =
-    "<h2>What if the threshold moved?</h2><div class=\"slider\"><label for=\"threshold\">At "
-    "<output id=\"at\">-</output> the gate turns away <output class=\"n\" id=\"rejects\">-</output> of the "
-    "normals and lets <output class=\"a\" id=\"accepts\">-</output> of the abnormals through.</label>"
-    "<input type=\"range\" id=\"threshold\" min=\"0\" max=\"100\"><div class=\"ends\"><span>lenient</span>"
-    "<span>strict</span></div><p class=\"soft\">Drag it: the dashed line and the dot follow. "
-    "To keep a new setting, train again with another <code>--false-reject</code>.</p></div>";
+static void output_share(text *out, const char *class, const char *id, double share)
+{
+    text_format(out, "<output class=\"%s\" id=\"%s\">", class, id);
+    if (isfinite(share))
+        text_format(out, "%.2f%%</output>", 100 * share);
+    else
+        text_add(out, "-</output>");
+}
+
+/* What it says at first is what holds; report.js moves it. */
+static void slider(text *out, const report_page *report)
+{
+    text_format(out,
+                "<h2>What if the threshold moved?</h2><div class=\"slider\"><label for=\"threshold\">At "
+                "<output id=\"at\">%.6g</output> the gate turns away ",
+                (double)report->threshold);
+    output_share(out, "n", "rejects", report->false_reject.rate);
+    text_add(out, " of the normals and lets ");
+    output_share(out, "a", "accepts", report->abnormal_accept.rate);
+    text_add(out, " of the abnormals through.</label><input type=\"range\" id=\"threshold\" min=\"0\" "
+                  "max=\"100\"><div class=\"ends\"><span>lenient</span><span>strict</span></div>"
+                  "<p class=\"soft\">Drag it: the dashed line and the dot follow. To keep a new setting, "
+                  "train again with another <code>--false-reject</code>.</p></div>");
+}
 
 static void charts(text *out, const report_page *report)
 {
@@ -152,7 +196,7 @@ static void charts(text *out, const report_page *report)
         text_escape(out, report->no_epochs);
         text_add(out, "</p>");
     }
-    text_add(out, slider);
+    slider(out, report);
 }
 
 static int compare_floats(const void *a, const void *b)
@@ -175,7 +219,7 @@ static void score_list(text *out, const report_page *report, bool normal)
     qsort(score, count, sizeof *score, compare_floats);
     text_add(out, "[");
     for (size_t i = 0; i < count; i++)
-        text_format(out, "%s%.6g", i ? "," : "", (double)score[i]);
+        text_format(out, "%s%.9g", i ? "," : "", (double)score[i]);
     text_add(out, "]");
     free(score);
 }
@@ -185,7 +229,7 @@ static void script(text *out, const report_page *report)
     const score_range range = charts_score_range(report);
     text_format(out,
                 "<script type=\"application/json\" "
-                "id=\"scores\">{\"threshold\":%.6g,\"low\":%.6g,\"high\":%.6g,\"normal\":",
+                "id=\"scores\">{\"threshold\":%.9g,\"low\":%.9g,\"high\":%.9g,\"normal\":",
                 (double)report->threshold, range.low, range.high);
     score_list(out, report, true);
     text_add(out, ",\"abnormal\":");
@@ -201,15 +245,15 @@ static void facts(text *out, const char *title, const report_fact *fact)
 {
     if (!fact || !fact->name)
         return;
-    text_format(out, "<h2>%s</h2><div class=\"scroll\"><table class=\"facts-table\"><tbody>", title);
+    text_format(out, "<h2>%s</h2><table class=\"facts-table\"><tbody>", title);
     for (; fact->name; fact++) {
-        text_add(out, "<tr><th>");
+        text_add(out, "<tr><th scope=\"row\">");
         text_escape(out, fact->name);
         text_add(out, "</th><td class=\"facts\">");
         text_escape(out, fact->value ? fact->value : "");
         text_add(out, "</td></tr>");
     }
-    text_add(out, "</tbody></table></div>");
+    text_add(out, "</tbody></table>");
 }
 
 winnow_status report_write(const report_page *report, const char *path, winnow_error *error)

@@ -40,8 +40,10 @@ typedef struct report_diagnosis {
     double accuracy, accuracy_accepted; /* on normals: all, those that the gate accepts */
     double confident;                   /* probability from which an answer counts as confident */
     size_t wrong[2], abnormal_wrong[2]; /* confident wrong answers; of them, on abnormals */
-    size_t all_wrong[2];                /* wrong answers of any probability */
-    double taken_away;                  /* share of them; NaN where there are none */
+    /* The same of wrong answers of any probability. */
+    size_t all_wrong[2], all_abnormal_wrong[2];
+    double taken_away, all_taken_away; /* the gate's share of either; NaN where there are none */
+    size_t left_out;                   /* photos that it could not be measured on */
 } report_diagnosis;
 
 /* What an audit of the photos found, kind by kind. */
@@ -55,6 +57,13 @@ typedef struct report_audit_kind {
     const report_audit_item *item;
     size_t count;
 } report_audit_kind;
+
+/* What the photos say of a promise. */
+typedef enum report_promise { REPORT_KEPT, REPORT_BROKEN, REPORT_TOO_FEW } report_promise;
+
+/* Broken: the whole interval of the rate lies above what was asked. Too few to say: the rate lies above it,
+ * but not the interval; or of so few of `count` photos not one would be turned away. */
+report_promise report_promise_of(report_rate rate, double asked, size_t count);
 
 typedef struct report_page {
     const char *title; /* the gate's file name */
@@ -82,8 +91,23 @@ winnow_status report_write(const report_page *report, const char *path, winnow_e
 
 /* ---- the page of an audit ---- */
 
-/* folder: lines about the folders, the last NULL. As report_write. */
-winnow_status report_audit_write(const char *title, const char *const *folder, const report_audit_kind *kind,
-                                 size_t kinds, const char *path, winnow_error *error);
+typedef struct report_source {
+    const char *name;
+    size_t count; /* photos */
+} report_source;
+
+/* A folder of one kind of photo, and the sources that a training would split it by. */
+typedef struct report_folder {
+    const char *name;
+    size_t count; /* photos */
+    const report_source *source;
+    size_t sources;
+    const char *warning; /* about them, or NULL */
+} report_folder;
+
+/* As report_write. */
+winnow_status report_audit_write(const char *title, const report_folder *folder, size_t folders,
+                                 const report_audit_kind *kind, size_t kinds, const char *path,
+                                 winnow_error *error);
 
 #endif

@@ -9,6 +9,10 @@
 /* From the doctype to the title; the page ends with </main></body></html>. */
 void section_page_begin(text *out, const char *title);
 
+/* Around a table that may be wider than the screen, so that a keyboard reaches what sticks out; ends with
+ * </div>. */
+void section_scroll_begin(text *out, const char *label);
+
 /* What became of the photos of one folder and label. */
 typedef struct group_tally {
     const char *name;

@@ -67,10 +67,19 @@ size_t wn_diagnosis_wrong(const wn_diagnosis *d, int gated)
     return d->abnormal_wrong[gated] + d->normal_wrong[gated];
 }
 
+static double taken_away(size_t before, size_t after)
+{
+    return before ? 1 - (double)after / (double)before : NAN;
+}
+
 double wn_diagnosis_taken_away(const wn_diagnosis *d)
 {
-    const double before = (double)wn_diagnosis_wrong(d, 0);
-    return before > 0 ? 1 - (double)wn_diagnosis_wrong(d, 1) / before : NAN;
+    return taken_away(wn_diagnosis_wrong(d, 0), wn_diagnosis_wrong(d, 1));
+}
+
+double wn_diagnosis_all_taken_away(const wn_diagnosis *d)
+{
+    return taken_away(wn_diagnosis_all_wrong(d, 0), wn_diagnosis_all_wrong(d, 1));
 }
 
 wn_class_counts wn_diagnosis_class(const wn_diagnosis *d, int class_index)

@@ -44,6 +44,9 @@ size_t wn_diagnosis_wrong(const wn_diagnosis *diagnosis, int gated);
 /* Share of the confident wrong answers that the gate takes away; NaN where there are none. */
 double wn_diagnosis_taken_away(const wn_diagnosis *diagnosis);
 
+/* The same of wrong answers of any probability. */
+double wn_diagnosis_all_taken_away(const wn_diagnosis *diagnosis);
+
 /* Of the photos of a class: how many there are, how many answers name it, and how many do so rightly. */
 typedef struct wn_class_counts {
     size_t photos, answers, right;
