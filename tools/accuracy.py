@@ -4,12 +4,14 @@
 
     tools/accuracy.py WINNOW --data ../shared/data/dev --backbone BACKBONE.safetensors [--scorers BENCH_SCORERS] > tables.md
     tools/accuracy.py WINNOW --data ../shared/data/dev --scorers BENCH_SCORERS --sizes EfficientNet-Lite0=LITE0.safetensors MobileNetV2=...
+    tools/accuracy.py WINNOW --data ../shared/data/dev --backbone BACKBONE.safetensors --finetune
 
 Every source (camera, field, collector) of the normal photos is left out in turn: a gate is made of the others, and judges the one that was
 left out. Everyday scenes are COCO's, and no photo of COCO is ever given to a gate; look-alikes are unseen unless the table says otherwise.
-`--sizes` prints the table of backbones and input sizes alone. Needs no package; takes about ten minutes on two cores, and `--sizes` as long. WORK/ keeps the gates, so that a second run prints the tables at once.
+`--sizes` prints the table of backbones and input sizes alone, `--finetune` that of what learns. Needs no package; takes about ten minutes on two cores,
+`--sizes` as long, `--finetune` an hour. WORK/ keeps the gates, so that a second run prints the tables at once.
 """
-import argparse, collections, json, os, random, subprocess, sys, time
+import argparse, collections, concurrent.futures, json, os, random, subprocess, sys, time
 
 EVERYDAY = ["coco128_train2017", "coco_2014_captioning", "coco_rknn_val2017", "coco_tiny_2017", "coco_train2017_mini"]
 FAR = ["imagenet_sample_1000", "bsds500"]  # what gates are given of everything else
@@ -18,6 +20,16 @@ NAMES = {"everyday": "everyday scenes", "chilli_crop_and_weeds": "weeds", "flowe
          "normal": "rice"}
 FIELD = ["riceleafdisease_web_mix", "sethy_field_patches"]  # photos with a field behind the leaf; the others' background is plain
 SHOTS = [0, 5, 20, 50]
+# What learns: the options of `train` and the scorers that judge by one and the same training; the longest first.
+BLOCKS = ["cosine:embedding", "knn:bottleneck,logistic:bottleneck+early"]
+WAYS = {
+    "all layers": (["--freeze", "none", "--epochs", "4"], BLOCKS),
+    "head, last two blocks": (["--freeze", "early", "--epochs", "4"], BLOCKS),
+    "the same, `--keep 10`": (["--freeze", "early", "--epochs", "4", "--keep", "10"], BLOCKS),
+    "a head": (["--freeze", "backbone", "--epochs", "20"],
+               ["cosine:embedding", "arcface", "knn:embedding", "mahalanobis:embedding", "logistic:embedding", "knn:bottleneck,logistic:embedding"]),
+    "nothing (the default)": ([], ["auto"]),
+}
 # What `auto` bets on (src/runtime/network.c), and chose in every gate of cameras().
 DEFAULT = {"mobilenet_v2": "knn:bottleneck,logistic:bottleneck+early", "efficientnet_lite0": "knn:bottleneck,logistic:bottleneck+early+middle"}
 
@@ -27,6 +39,7 @@ parser.add_argument("--data", default="../shared/data/dev")
 parser.add_argument("--backbone")
 parser.add_argument("--work", default="/tmp/winnow-accuracy")
 parser.add_argument("--sizes", nargs="+", metavar="NAME=BACKBONE", help="print the table of these backbones at 128, 160, 192 and 224 alone")
+parser.add_argument("--finetune", action="store_true", help="print the table of what learns alone: a head, the last blocks, all layers")
 parser.add_argument("--scorers", help="the program bench_scorers: prints the table of every scorer and feature too")
 given = parser.parse_args()
 if not given.backbone and not (given.sizes and given.scorers):
@@ -142,30 +155,35 @@ def cameras():
     table(["abnormals given"] + [NAMES[k] for k in all_kinds], rows)
 
 
-def few_shots(bases):
-    """5, 20, 50 photos of a look-alike, then the rest of it. bases: (what it was trained on, the gates' name) ..."""
-    maize = f"{data}/near/maize_plantvillage"
-    kinds = kinds_of("everyday") | {"rest": [some(maize, "maize-rest", 50, None)]}
+def few_shots(near, base):
+    """Rows of 0, 5, 20, 50 photos of a look-alike learned by the gates `base`-SOURCE, judged on the rest of it."""
+    photos = f"{data}/near/{near}"
+    kinds = kinds_of("everyday") | {"rest": [some(photos, f"{near}-rest", max(SHOTS), None)]}
     rows = []
-    for title, base in bases:
-        for shots in SHOTS:
-            results, times = [], []
-            for s in sources:
-                gate = f"{base}-{s}.safetensors"
-                if base == "none":
-                    train(gate[:-12], folders("--normal", [n for n in sources if n != s], "normal"), [])
-                if shots:
-                    began = len(seconds["learn"])
-                    run("learn", gate, "--abnormal", some(maize, f"maize-{shots}", 0, shots), output=f"learn-{shots}-{gate}")
-                    times += seconds["learn"][began:]
-                    gate = f"learn-{shots}-{gate}"
-                results.append(measure(gate, f"{data}/normal/{s}", kinds))
-            rows.append([title if not shots else "", str(shots), area([r["rest"][0] for r in results]),
-                         percent([r["rest"][1] for r in results]), area([r["everyday"][0] for r in results]),
-                         f"{100 * mean([r['everyday'][1] for r in results]):.2f}%", percent([r["rejected"] for r in results])])
-    print("### Learning a look-alike from a few photos\n\n`winnow learn` on photos of maize; judged on 122 others of it (mean over the sources left out, "
-          "worst in brackets).\n")
-    table(["abnormals of the training", "photos learned", "maize AUROC", "maize accepted", "everyday AUROC", "everyday accepted", "normals rejected"], rows)
+    for shots in SHOTS:
+        results = []
+        for s in sources:
+            gate = f"{base}-{s}.safetensors"
+            if base == "none":
+                train(gate[:-12], folders("--normal", [n for n in sources if n != s], "normal"), [])
+            if shots:
+                run("learn", gate, "--abnormal", some(photos, f"{near}-{shots}", 0, shots), output=f"learn-{near}-{shots}-{gate}")
+                gate = f"learn-{near}-{shots}-{gate}"
+            results.append(measure(gate, f"{data}/normal/{s}", kinds))
+        rows.append([NAMES[near] if not shots else "", str(shots), area([r["rest"][0] for r in results]), percent([r["rest"][1] for r in results]),
+                     area([r["everyday"][0] for r in results]), f"{100 * mean([r['everyday'][1] for r in results]):.2f}%",
+                     percent([r["rejected"] for r in results])])
+    return rows
+
+
+def few_shot_tables():
+    """The gates know everyday abnormals and the two other look-alikes, or normals alone."""
+    print("### Learning a look-alike from a few photos\n\n`winnow learn` on photos of one look-alike; judged on its others, but for the first "
+          f"{max(SHOTS)} (mean over the sources left out, worst in brackets).\n")
+    for title, base_of in (("everyday and the two other look-alikes", "near-{}"), ("none", "none")):
+        print(f"Abnormals of the training: {title}.\n")
+        table(["look-alike", "photos learned", "AUROC", "accepted", "everyday AUROC", "everyday accepted", "normals rejected"],
+              [row for near in NEAR for row in few_shots(near, base_of.format(near))])
 
 
 def recalibration():
@@ -224,14 +242,53 @@ def backbones():
     table(["input", "backbone"] + [NAMES[k] for k in NEAR] + ["everyday scenes", "normals rejected (worst)"], rows)
 
 
+def judge_way(source, way):
+    """One training without a source, judged by each of its scorers: {(way, scorer): result}. Later scorers resume where the training ended."""
+    options, of_way = WAYS[way]
+    held, kinds = f"{data}/normal/{source}", kinds_of(*all_kinds)
+    normal, abnormal = folders("--normal", [n for n in sources if n != source], "normal"), folders("--abnormal", FAR, "far")
+    if not options:
+        return {(way, "auto"): measure(train(f"far-{source}", normal, abnormal), held, kinds)}
+    name = f"{source}-" + "-".join(o.strip("-") for o in options)
+    results = {}
+    for scorer in of_way:
+        gate = f"{name}-{scorer.replace(':', '-')}.safetensors"
+        run("train", *normal, *abnormal, "--backbone", backbone, "--report", "none", "--log", "none", "--threads", "1", "--checkpoint", f"{name}.checkpoint",
+            *["--resume"] * os.path.exists(f"{name}.checkpoint"), "--scorer", scorer, *options, output=gate)
+        results[way, scorer] = measure(gate, held, kinds)
+    return results
+
+
+def finetune():
+    """Each source left out, and each way to learn: everyday abnormals alone are given. A training has one thread: the same bits on any machine."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as workers:
+        judged = {s: [workers.submit(judge_way, s, way) for way in WAYS] for s in sources}
+        judged = {s: {key: result for job in judged[s] for key, result in job.result().items()} for s in sources}
+    print("### Frozen, head, last blocks, all layers\n\nAUROC, mean over the sources left out (worst of them), and the share accepted at 5% promised.\n")
+    rows = []
+    for way in reversed(WAYS):
+        for scorer in WAYS[way][1]:
+            results = [judged[s][way, scorer] for s in sources]
+            rows.append([way, f"`{scorer}`"] + [area([r[k][0] for r in results]) + f", {100 * mean([r[k][1] for r in results]):.1f}%" for k in all_kinds] +
+                        [percent([r["rejected"] for r in results])])
+    head = ["what learns", "scorer"] + [NAMES[k] for k in all_kinds] + ["normals rejected (worst)"]
+    table(head, rows)
+    print("Source by source: maize's AUROC, normals rejected.\n")
+    table(["what learns", "scorer"] + [f"`{s}`" for s in sources],
+          [[way, f"`{scorer}`"] + [f"{judged[s][way, scorer]['maize_plantvillage'][0]:.3f}, {percent([judged[s][way, scorer]['rejected']])}" for s in sources]
+           for way in reversed(WAYS) for scorer in WAYS[way][1]])
+
+
+if given.finetune:
+    finetune()
+    sys.exit(0)
 if sizes_of:
     backbones()
     sys.exit(0)
 cameras()
-few_shots([("everyday, weeds and flowers", "near-maize_plantvillage")])
+few_shot_tables()
 recalibration()
 second_domain()
-few_shots([("none", "none")])
 if given.scorers:
     scorers()
 for command, times in sorted(seconds.items()):
