@@ -11,7 +11,7 @@ left out. Everyday scenes are COCO's, and no photo of COCO is ever given to a ga
 `--sizes` prints the table of backbones and input sizes alone, `--finetune` that of what learns. Needs no package; takes about ten minutes on two cores,
 `--sizes` as long, `--finetune` an hour. WORK/ keeps the gates, so that a second run prints the tables at once.
 """
-import argparse, collections, concurrent.futures, json, os, random, subprocess, sys, time
+import argparse, collections, concurrent.futures, hashlib, json, os, random, subprocess, sys, time
 
 EVERYDAY = ["coco128_train2017", "coco_2014_captioning", "coco_rknn_val2017", "coco_tiny_2017", "coco_train2017_mini"]
 FAR = ["imagenet_sample_1000", "bsds500"]  # what gates are given of everything else
@@ -53,8 +53,8 @@ seconds = collections.defaultdict(list)
 
 
 def run(*arguments, output=None):
-    """The command's JSON; kept beside its output, or under the command's own name."""
-    kept = (output or "eval-" + "-".join(os.path.basename(a) for a in arguments if not a.startswith("--"))[:200]) + ".json"
+    """The command's JSON; kept beside its output, or under a name that the command and its arguments make."""
+    kept = (output or f"{arguments[0]}-{arguments[1]}-{hashlib.sha256(' '.join(arguments).encode()).hexdigest()[:12]}") + ".json"
     if not os.path.exists(kept):
         began = time.time()
         result = subprocess.run([winnow, *arguments, "--json"] + (["-o", output] if output else []), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
