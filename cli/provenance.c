@@ -13,7 +13,7 @@ enum { VALUE = 128 };
 typedef enum acts {
     ACTS_ALWAYS,
     ACTS_WITH_BACKBONE,
-    ACTS_FROM_RANDOM,    /* weights */
+    ACTS_FROM_RANDOM,     /* weights */
     ACTS_ON_AN_EMBEDDING, /* one was trained, alone or with the layers below it */
     ACTS_ON_LAYERS,
     ACTS_TO_KEEP /* layers of a backbone that learn */
@@ -93,9 +93,10 @@ static void list_options(const char *settings, bool backbone, bool embedding, ch
     const bool layers = atoi(find(settings, "freeze", value)) != WN_FREEZE_BACKBONE;
     size_t length = 0;
     for (size_t i = 0; i < sizeof options / sizeof *options && length < PROVENANCE_TEXT; i++)
-        if (find(settings, options[i].name, value)[0] && did_act(options[i].when, value, backbone, layers, embedding))
-            length += (size_t)snprintf(text + length, PROVENANCE_TEXT - length, "%s--%s %s", length ? " " : "",
-                                       options[i].name, choice(options[i].choices, value));
+        if (find(settings, options[i].name, value)[0] &&
+            did_act(options[i].when, value, backbone, layers, embedding))
+            length += (size_t)snprintf(text + length, PROVENANCE_TEXT - length, "%s--%s %s",
+                                       length ? " " : "", options[i].name, choice(options[i].choices, value));
 }
 
 /* "normal ..., abnormal ...": the file has the folders' hashes with dashes between them. */

@@ -13,8 +13,8 @@
 enum { PROVENANCE_TEXT = 1024 };
 
 typedef struct provenance_lines {
-    char options[PROVENANCE_TEXT]; /* "--input-size 128 --fit stretch ...": those that acted; or "" */
-    char seed[32], photos[256];    /* "1"; "normal 0123..., abnormal 4567..."; or "" */
+    char options[PROVENANCE_TEXT];  /* "--input-size 128 --fit stretch ...": those that acted; or "" */
+    char seed[32], photos[256];     /* "1"; "normal 0123..., abnormal 4567..."; or "" */
     char backbone[PROVENANCE_TEXT]; /* its name and the start of its hash, or what `backbone` says alone */
 } provenance_lines;
 

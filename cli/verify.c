@@ -158,11 +158,23 @@ static winnow_status compare(comparison *c, const char *path, winnow_error *erro
     return WINNOW_OK;
 }
 
+/* The first of what is too far apart; NULL: nothing. */
+static const char *what_differs(const comparison *c)
+{
+    const double most = given.tolerance;
+    return !c->photos                             ? "no photo was compared"
+           : !(c->similarity.difference <= most)  ? "the similarity"
+           : c->clear_verdicts                    ? "a verdict"
+           : !(c->probability.difference <= most) ? "a class's probability"
+           : !(c->embedding.difference <= most)   ? "the embedding"
+           : isnan(c->p_value.difference)         ? "the p-value, which is no number"
+                                                  : NULL;
+}
+
 static int report(const comparison *c, const char *exported)
 {
-    const bool good = c->photos && c->similarity.difference <= given.tolerance && !c->clear_verdicts &&
-                      c->probability.difference <= given.tolerance &&
-                      c->embedding.difference <= given.tolerance && !isnan(c->p_value.difference);
+    const char *differs = what_differs(c);
+    const bool good = !differs;
     int status = good ? STATUS_DONE : STATUS_REJECTED;
     if (given.json) {
         const int printed = output_json(json_pack(
@@ -190,10 +202,9 @@ static int report(const comparison *c, const char *exported)
     if (good)
         puts("the same");
     else
-        printf("NOT the same: a similarity, class probability or embedding is farther than %g apart, or a "
-               "verdict differs that far from the threshold; files of bytes or halves differ by as much as "
-               "docs/exporting.md says: --tolerance\n",
-               given.tolerance);
+        printf("NOT the same within %g: %s (files of bytes or halves are farther from their gate: "
+               "--tolerance, docs/exporting.md)\n",
+               given.tolerance, differs);
     return status;
 }
 
