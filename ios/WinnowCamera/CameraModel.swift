@@ -16,6 +16,8 @@ final class CameraModel: ObservableObject {
     /// Why a file could not be used.
     @Published private(set) var fileError: String?
     @Published private(set) var device: AVCaptureDevice?
+    /// Longer side by shorter side of the camera's picture.
+    @Published private(set) var aspect: CGFloat = 4.0 / 3.0
     @Published private(set) var loaded: Set<EngineKind> = []
     @Published private(set) var busy = false
     @Published private(set) var falseReject: Float = 0.05
@@ -130,6 +132,7 @@ final class CameraModel: ObservableObject {
     private func take(_ state: CameraState, _ device: AVCaptureDevice?) {
         self.state = state
         self.device = device
+        if let device { aspect = device.aspect }
         if state != .running { report = nil }
     }
 

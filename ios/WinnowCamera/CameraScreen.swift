@@ -16,7 +16,7 @@ struct CameraScreen: View {
             ZStack {
                 Color.black.ignoresSafeArea()
                 picture
-                    .aspectRatio(portrait ? 3.0 / 4.0 : 4.0 / 3.0, contentMode: .fit)
+                    .aspectRatio(portrait ? 1 / model.aspect : model.aspect, contentMode: .fit)
                     .frame(maxWidth: .infinity, maxHeight: .infinity)
                 if let trouble = model.trouble ?? model.frameError { message(trouble) }
             }

@@ -79,13 +79,10 @@ final class CameraSource: NSObject, @unchecked Sendable {
         let next = try AVCaptureDeviceInput(device: device)
         session.beginConfiguration()
         defer { session.commitConfiguration() }
-        if let input { session.removeInput(input) }
+        for old in session.inputs { session.removeInput(old) }
         input = nil
         guard session.canAddInput(next) else { throw Missing() }
         session.addInput(next)
-        input = next
-        // 4:3, as the preview is laid out; the gate sees a few hundred pixels.
-        if session.canSetSessionPreset(.vga640x480) { session.sessionPreset = .vga640x480 }
         if session.outputs.isEmpty, session.canAddOutput(output) {
             session.addOutput(output)
             output.alwaysDiscardsLateVideoFrames = true
@@ -95,23 +92,22 @@ final class CameraSource: NSObject, @unchecked Sendable {
         output.videoSettings = [
             kCVPixelBufferPixelFormatTypeKey as String: kCVPixelFormatType_420YpCbCr8BiPlanarFullRange
         ]
-        try quicken(device)
+        try chooseFormat(of: device)
+        input = next
     }
 
-    /// 60 frames a second, where a format of the same size has them.
-    private func quicken(_ device: AVCaptureDevice) throws {
-        let size = CMVideoFormatDescriptionGetDimensions(device.activeFormat.formatDescription)
-        let quick = device.formats.first { format in
-            let other = CMVideoFormatDescriptionGetDimensions(format.formatDescription)
-            return other.width == size.width && other.height == size.height
-                && CMFormatDescriptionGetMediaSubType(format.formatDescription) == kCVPixelFormatType_420YpCbCr8BiPlanarFullRange
-                && format.videoSupportedFrameRateRanges.contains { $0.maxFrameRate >= 60 }
+    /// 640 x 480, as the gate sees a few hundred pixels, at 60 frames a second or else at 30. The format itself, of a camera that the session
+    /// has already: a preset would choose one at the commit only, and hand the choice back to the session. A camera without such a format
+    /// keeps its own.
+    private func chooseFormat(of device: AVCaptureDevice) throws {
+        for rate: CMTimeScale in [60, 30] {
+            guard let format = device.formats.first(where: { $0.isSmall && $0.reaches(rate) }) else { continue }
+            try device.lockForConfiguration()
+            device.activeFormat = format
+            device.activeVideoMinFrameDuration = CMTime(value: 1, timescale: rate)
+            device.unlockForConfiguration()
+            return
         }
-        guard let quick else { return }
-        try device.lockForConfiguration()
-        defer { device.unlockForConfiguration() }
-        device.activeFormat = quick
-        device.activeVideoMinFrameDuration = CMTime(value: 1, timescale: 60)
     }
 
     @objc private func interrupted(_ notification: Notification) {
@@ -147,5 +143,26 @@ final class CameraSource: NSObject, @unchecked Sendable {
 extension CameraSource: AVCaptureVideoDataOutputSampleBufferDelegate {
     func captureOutput(_ output: AVCaptureOutput, didOutput sample: CMSampleBuffer, from connection: AVCaptureConnection) {
         onFrame(sample)
+    }
+}
+
+extension AVCaptureDevice {
+    /// Longer side by shorter side of the frames.
+    var aspect: CGFloat {
+        let size = CMVideoFormatDescriptionGetDimensions(activeFormat.formatDescription)
+        let (long, short) = (max(size.width, size.height), min(size.width, size.height))
+        return short > 0 ? CGFloat(long) / CGFloat(short) : 4.0 / 3.0
+    }
+}
+
+extension AVCaptureDevice.Format {
+    fileprivate var isSmall: Bool {
+        let size = CMVideoFormatDescriptionGetDimensions(formatDescription)
+        return size.width == 640 && size.height == 480
+            && CMFormatDescriptionGetMediaSubType(formatDescription) == kCVPixelFormatType_420YpCbCr8BiPlanarFullRange
+    }
+
+    fileprivate func reaches(_ rate: CMTimeScale) -> Bool {
+        videoSupportedFrameRateRanges.contains { $0.minFrameRate <= Double(rate) && Double(rate) <= $0.maxFrameRate }
     }
 }
