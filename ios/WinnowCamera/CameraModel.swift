@@ -94,9 +94,11 @@ final class CameraModel: ObservableObject {
     }
 
     private func load() async {
+        busy = true
+        defer { busy = false }
         let models = await Task.detached(priority: .userInitiated) { LoadedModels() }.value
         loaded = Set(models.engines.keys)
-        fileError = models.error
+        fileError = models.errors.isEmpty ? nil : models.errors.joined(separator: "\n")
         report = nil
         diagnosis = nil
         let first = models.engines[.runtime] ?? models.engines[.coreML]
@@ -168,7 +170,7 @@ final class CameraModel: ObservableObject {
         case .interrupted(.other): return word("interrupted")
         case .failed(let why): return word("failed", why)
         case .starting, .stopped: return nil
-        case .running: return loaded.isEmpty ? word("noGate") : nil
+        case .running: return loaded.isEmpty && !busy ? fileError ?? word("noGate") : nil
         }
     }
 }
@@ -177,15 +179,22 @@ final class CameraModel: ObservableObject {
 private struct LoadedModels: @unchecked Sendable {
     var engines: [EngineKind: GateEngine] = [:]
     var main: MainModel?
-    var error: String?
+    var errors: [String] = []
 
+    /// One file that fails keeps none of the others from being used.
     init() {
+        engines[.runtime] = load(.gate) { try RuntimeEngine(contentsOf: $0) }
+        engines[.coreML] = load(.coreMLGate) { try CoreMLEngine(compiled: $0) }
+        main = load(.main) { try MainModel(compiled: $0) }
+    }
+
+    private mutating func load<Model>(_ slot: ModelSlot, _ make: (URL) throws -> Model) -> Model? {
+        guard let url = slot.existing else { return nil }
         do {
-            if let url = ModelSlot.gate.existing { engines[.runtime] = try RuntimeEngine(contentsOf: url) }
-            if let url = ModelSlot.coreMLGate.existing { engines[.coreML] = try CoreMLEngine(compiled: url) }
-            if let url = ModelSlot.main.existing { main = try MainModel(compiled: url) }
+            return try make(url)
         } catch {
-            self.error = error.localizedDescription
+            errors.append("\(slot.title): \(error.localizedDescription)")
+            return nil
         }
     }
 }
