@@ -404,6 +404,10 @@ for name in set(archive.files) - {"metadata.json"}:
     assert archive[name].tobytes() == data[start + begin:start + end], name
 stored = json.loads(archive["metadata.json"])
 assert stored["winnow.threshold"] == metadata["winnow.threshold"] and "winnow.command" not in stored
+score, p = archive["gate.calibration.score"], archive["gate.calibration.p"]
+threshold = archive["gate.threshold"].reshape(-1)[0]
+assert numpy.float32(stored["winnow.gauge.p_value"]) == p[numpy.searchsorted(score, threshold, "right") - 1]
+assert numpy.float32(stored["winnow.gauge.spread"]) == score[p >= 0.5][0] - threshold > 0
 """
 
 

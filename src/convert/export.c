@@ -3,6 +3,18 @@
 
 #include <string.h>
 
+static void make_notes(wn_export_source *source)
+{
+    const wn_calibration *calibration = &source->file.calibration;
+    const wn_gauge_scale scale = wn_calibration_gauge_scale(calibration);
+    source->made[0].key = "winnow.unsure";
+    wn_format_number((double)calibration->unsure, source->made[0].value);
+    source->made[1].key = "winnow.gauge.p_value";
+    wn_format_number((double)scale.p_value, source->made[1].value);
+    source->made[2].key = "winnow.gauge.spread";
+    wn_format_number((double)scale.spread, source->made[2].value);
+}
+
 winnow_status wn_export_open(const char *path, wn_export_source *source, winnow_error *error)
 {
     *source = (wn_export_source){0};
@@ -12,7 +24,7 @@ winnow_status wn_export_open(const char *path, wn_export_source *source, winnow_
     if (status)
         wn_export_close(source);
     else
-        wn_format_number((double)source->file.calibration.unsure, source->unsure);
+        make_notes(source);
     return status;
 }
 
@@ -37,11 +49,12 @@ static bool is_private(const char *key)
 bool wn_export_note(const wn_export_source *source, size_t index, const char **key, const char **value)
 {
     const size_t count = wn_safetensors_metadata_count(source->tensors);
-    if (index > count)
-        return false;
-    if (index == count) {
-        *key = "winnow.unsure";
-        *value = source->unsure;
+    if (index >= count) {
+        const size_t made = index - count;
+        if (made >= sizeof source->made / sizeof *source->made)
+            return false;
+        *key = source->made[made].key;
+        *value = source->made[made].value;
         return true;
     }
     wn_safetensors_metadata_at(source->tensors, index, key, value);

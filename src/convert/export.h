@@ -11,7 +11,10 @@
 typedef struct wn_export_source {
     wn_gate_file file;
     wn_safetensors *tensors; /* the same file as it is stored */
-    char unsure[WN_NUMBER_TEXT];
+    struct {
+        const char *key;
+        char value[WN_NUMBER_TEXT];
+    } made[3]; /* notes that the gate file keeps as tensors, or not at all */
 } wn_export_source;
 
 typedef enum wn_export_precision {

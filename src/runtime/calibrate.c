@@ -208,15 +208,21 @@ static float median_score(const wn_calibration *calibration)
     return calibration->score[knot];
 }
 
+wn_gauge_scale wn_calibration_gauge_scale(const wn_calibration *calibration)
+{
+    const float threshold = calibration->threshold;
+    const float least = WN_CALIBRATION_ROUNDING * (1 + fabsf(threshold));
+    return (wn_gauge_scale){.p_value = wn_calibration_p_value(calibration, threshold),
+                            .spread = fmaxf(median_score(calibration) - threshold, least)};
+}
+
 /* Below the threshold p-values soon have no finer steps: with 19 photos none is under 0.05. The score has. */
 float wn_calibration_gauge(const wn_calibration *calibration, float score, float p)
 {
     const float threshold = calibration->threshold;
-    const float at_threshold = wn_calibration_p_value(calibration, threshold);
-    const float by_p = p / (p + at_threshold);
+    const wn_gauge_scale scale = wn_calibration_gauge_scale(calibration);
+    const float by_p = p / (p + scale.p_value);
     if (score >= threshold)
         return fmaxf(by_p, 0.5f);
-    const float least = WN_CALIBRATION_ROUNDING * (1 + fabsf(threshold));
-    const float spread = fmaxf(median_score(calibration) - threshold, least);
-    return fminf(fminf(by_p, 0.5f), 0.5f * expf((score - threshold) / spread));
+    return fminf(fminf(by_p, 0.5f), 0.5f * expf((score - threshold) / scale.spread));
 }

@@ -63,7 +63,13 @@ void wn_calibration_free(wn_calibration *calibration);
 float wn_calibration_p_value(const wn_calibration *calibration, float score);
 winnow_verdict wn_calibration_verdict(const wn_calibration *calibration, float score);
 
-/* winnow_gauge. */
+/* winnow_gauge, and what it measures with: the p-value of the threshold, and the step of similarity below it.
+ */
+typedef struct wn_gauge_scale {
+    float p_value, spread;
+} wn_gauge_scale;
+
+wn_gauge_scale wn_calibration_gauge_scale(const wn_calibration *calibration);
 float wn_calibration_gauge(const wn_calibration *calibration, float score, float p);
 
 #endif
