@@ -67,6 +67,12 @@ public final class Gate: @unchecked Sendable {
         return Verdict(result) { classes[$0] }
     }
 
+    /// What a gauge shows of a verdict, 0 to 1: half at the threshold. Of a stream's verdict too, whose averages lead it by a moment: they may
+    /// be on the other side of half.
+    public func gauge(_ verdict: Verdict) -> Float {
+        winnow_gauge(gate, verdict.similarity, verdict.pValue)
+    }
+
     /// The embedding of a picture, of length 1.
     public func embedding(_ picture: Picture) throws -> [Float] {
         var embedding = [Float](repeating: 0, count: embeddingSize)

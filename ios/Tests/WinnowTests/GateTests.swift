@@ -21,6 +21,17 @@ final class GateTests: XCTestCase {
         }
     }
 
+    func testTheGaugeIsOnTheVerdictsSideOfHalf() throws {
+        let fixture = try Fixture()
+        for (expected, _) in fixture.pictures {
+            let verdict = Verdict(
+                kind: expected.verdict == "normal" ? .normal : .abnormal, pValue: expected.p_value, similarity: expected.similarity)
+            let gauge = fixture.gate.gauge(verdict)
+            XCTAssertTrue((0...1).contains(gauge))
+            XCTAssertEqual(gauge >= 0.5, verdict.isNormal)
+        }
+    }
+
     func testEveryLayoutGivesTheSame() throws {
         let fixture = try Fixture()
         let pixels = try XCTUnwrap(fixture.pictures.first).pixels
