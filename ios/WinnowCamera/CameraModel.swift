@@ -20,7 +20,6 @@ final class CameraModel: ObservableObject {
     @Published private(set) var aspect: CGFloat = 4.0 / 3.0
     @Published private(set) var loaded: Set<EngineKind> = []
     @Published private(set) var busy = false
-    @Published private(set) var falseReject: Float = 0.05
     @Published var engine: EngineKind {
         didSet { choose(engine) }
     }
@@ -28,7 +27,6 @@ final class CameraModel: ObservableObject {
     let source = CameraSource()
     private let judge = FrameJudge()
     private var position = AVCaptureDevice.Position.back
-    private var advice: String?
 
     init() {
         engine = UserDefaults.standard.string(forKey: "engine").flatMap(EngineKind.init(rawValue:)) ?? .runtime
@@ -77,6 +75,11 @@ final class CameraModel: ObservableObject {
 
     // ---- models ----
 
+    /// The engine that judges: the other one where the chosen one has no model.
+    var judging: EngineKind {
+        loaded.contains(engine) ? engine : loaded.first ?? engine
+    }
+
     func open(_ picked: URL, as slot: ModelSlot) async {
         busy = true
         defer { busy = false }
@@ -101,9 +104,6 @@ final class CameraModel: ObservableObject {
         fileError = models.errors.isEmpty ? nil : models.errors.joined(separator: "\n")
         report = nil
         diagnosis = nil
-        let first = models.engines[.runtime] ?? models.engines[.coreML]
-        falseReject = first?.falseReject ?? 0.05
-        advice = first?.advice
         source.queue.async { [judge] in
             judge.engines = models.engines
             judge.mainModel = models.main
@@ -121,7 +121,7 @@ final class CameraModel: ObservableObject {
     private func take(_ result: Result<FrameJudge.Report?, Error>) {
         switch result {
         case .success(let report):
-            if self.report?.shown.kind != report?.shown.kind { announce(report?.shown) }
+            if let report, self.report?.shown.kind != report.shown.kind { announce(report) }
             self.report = report
             frameError = nil
             if report?.shown.isNormal != true { diagnosis = nil }
@@ -142,20 +142,19 @@ final class CameraModel: ObservableObject {
         if report?.shown.isNormal == true { diagnosis = text }
     }
 
-    private func announce(_ verdict: Verdict?) {
-        if verdict != nil { UIAccessibility.post(notification: .announcement, argument: adviceText(verdict)) }
+    private func announce(_ report: FrameJudge.Report) {
+        UIAccessibility.post(notification: .announcement, argument: adviceText(report))
     }
 
     // ---- words ----
 
-    func adviceText(_ verdict: Verdict?) -> String {
-        switch verdict?.kind {
+    func adviceText(_ report: FrameJudge.Report) -> String {
+        switch report.shown.kind {
         case .normal:
-            if let label = verdict?.label { return "\(label.name) \(percent(label.probability))" }
+            if let label = report.shown.label { return "\(label.name) \(percent(label.probability))" }
             return word("adviceNormal")
         case .unsure: return word("adviceUnsure")
-        case .abnormal: return advice ?? word("adviceAbnormal")
-        case nil: return ""
+        case .abnormal: return report.advice ?? word("adviceAbnormal")
         }
     }
 

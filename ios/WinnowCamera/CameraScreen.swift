@@ -20,7 +20,7 @@ struct CameraScreen: View {
                     .frame(maxWidth: .infinity, maxHeight: .infinity)
                 if let trouble = model.trouble ?? model.frameError { message(trouble) }
             }
-            .overlay(alignment: .topTrailing) { GaugeView(verdict: shown, falseReject: model.falseReject).padding(12) }
+            .overlay(alignment: .topTrailing) { GaugeView(report: model.report).padding(12) }
             .overlay(alignment: .topLeading) { FiguresView(model: model).padding(12) }
             .overlay(alignment: .bottom) { controls.padding(.bottom, 12) }
         }
@@ -41,9 +41,9 @@ struct CameraScreen: View {
 
     private var controls: some View {
         VStack(spacing: 12) {
-            if model.trouble == nil, let shown {
+            if model.trouble == nil, let report = model.report {
                 VStack(spacing: 2) {
-                    Text(model.adviceText(shown))
+                    Text(model.adviceText(report))
                         .font(.title3.weight(.semibold))
                     if let diagnosis = model.diagnosis {
                         Text(word("diagnosis", diagnosis))
@@ -101,8 +101,13 @@ struct FiguresView: View {
             line(word("speed"), model.report.map { word("framesPerSecond", String($0.framesPerSecond)) })
             ForEach(EngineKind.allCases.filter { model.loaded.contains($0) }) { kind in
                 line(
-                    (kind == model.engine ? "▸ " : "") + kind.name,
+                    (kind == model.report?.engine ? "▸ " : "") + kind.name,
                     model.report?.milliseconds[kind].map { word("milliseconds", number(Float($0), digits: 1)) })
+                if let error = model.report?.errors[kind] {
+                    Text(error)
+                        .lineLimit(3)
+                        .frame(maxWidth: 190, alignment: .leading)
+                }
             }
         }
         .font(.caption.monospacedDigit())

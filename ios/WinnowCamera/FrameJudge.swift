@@ -9,8 +9,17 @@ final class FrameJudge: @unchecked Sendable {
     struct Report: Sendable {
         /// The steadied verdict.
         let shown: Verdict
+        /// Who gave it: the other engine where the chosen one has no model.
+        let engine: EngineKind
+        /// How full the ring is, 0 to 1: half at the threshold.
+        let gauge: Float
+        /// Of that engine's gate, like the advice.
+        let threshold: Float
+        let advice: String?
         /// What the last frame took, of each engine that has a model.
         let milliseconds: [EngineKind: Double]
+        /// Why an engine could not judge the last frame that it got.
+        let errors: [EngineKind: String]
         let framesPerSecond: Int
     }
 
@@ -24,6 +33,7 @@ final class FrameJudge: @unchecked Sendable {
 
     private var stream = VerdictStream()
     private var milliseconds: [EngineKind: Double] = [:]
+    private var errors: [EngineKind: String] = [:]
     private var times: [Double] = []
     private var frames = 0
     private var lastHandOver = -Double.infinity
@@ -35,28 +45,46 @@ final class FrameJudge: @unchecked Sendable {
     func reset() {
         stream = VerdictStream()
         milliseconds = [:]
+        errors = [:]
     }
 
     /// nil where no engine has a model.
     func judge(_ sample: CMSampleBuffer) throws -> Report? {
-        guard let frame = sample.imageBuffer, let kind = engines[chosen] != nil ? chosen : engines.keys.first else { return nil }
-        let verdict = try timed(kind, frame)
+        guard let frame = sample.imageBuffer, let kind = engines[chosen] != nil ? chosen : engines.keys.first,
+            let engine = engines[kind]
+        else { return nil }
+        let verdict = try timed(kind, engine, frame)
         frames += 1
         if frames % compareEvery == 0 {
-            for other in engines.keys where other != kind { _ = try? timed(other, frame) }
+            // What it says is not shown; that it failed is, by `errors`.
+            for (other, engine) in engines where other != kind { _ = try? timed(other, engine, frame) }
         }
         let seconds = sample.presentationTimeStamp.seconds
         let shown = try stream.update(verdict, at: seconds)
         if verdict.isNormal && shown.isNormal { handOver(frame, at: seconds) }
-        return Report(shown: shown, milliseconds: milliseconds, framesPerSecond: rate(at: CACurrentMediaTime()))
+        return Report(
+            shown: shown, engine: kind, gauge: gauge(shown, engine), threshold: engine.threshold, advice: engine.advice,
+            milliseconds: milliseconds, errors: errors, framesPerSecond: rate(at: CACurrentMediaTime()))
     }
 
-    private func timed(_ kind: EngineKind, _ frame: CVPixelBuffer) throws -> Verdict {
-        guard let engine = engines[kind] else { throw EngineError.notAGate }
-        let start = CACurrentMediaTime()
-        let verdict = try engine.judge(frame, orientation: orientation)
-        milliseconds[kind] = 1000 * (CACurrentMediaTime() - start)
-        return verdict
+    /// On the verdict's side of half, also while the averages lead a verdict that is about to change.
+    private func gauge(_ shown: Verdict, _ engine: GateEngine) -> Float {
+        let gauge = engine.gauge(shown)
+        return shown.isNormal ? max(gauge, 0.5) : min(gauge, 0.5)
+    }
+
+    private func timed(_ kind: EngineKind, _ engine: GateEngine, _ frame: CVPixelBuffer) throws -> Verdict {
+        do {
+            let start = CACurrentMediaTime()
+            let verdict = try engine.judge(frame, orientation: orientation)
+            milliseconds[kind] = 1000 * (CACurrentMediaTime() - start)
+            errors[kind] = nil
+            return verdict
+        } catch {
+            milliseconds[kind] = nil
+            errors[kind] = error.localizedDescription
+            throw error
+        }
     }
 
     /// Frames judged in the last second.

@@ -21,8 +21,10 @@ enum EngineKind: String, CaseIterable, Identifiable, Sendable {
 
 /// Judges the square in the middle of a frame.
 protocol GateEngine: AnyObject {
-    var falseReject: Float { get }
+    var threshold: Float { get }
     var advice: String? { get }
+    /// How full a gauge's ring is, 0 to 1: half at the threshold.
+    func gauge(_ verdict: Verdict) -> Float
     func judge(_ frame: CVPixelBuffer, orientation: CGImagePropertyOrientation) throws -> Verdict
 }
 
@@ -34,8 +36,10 @@ final class RuntimeEngine: GateEngine {
         gate = try Gate(contentsOf: url)
     }
 
-    var falseReject: Float { gate.falseReject }
+    var threshold: Float { gate.threshold }
     var advice: String? { gate.metadata("winnow.advice") }
+
+    func gauge(_ verdict: Verdict) -> Float { gate.gauge(verdict) }
 
     func judge(_ frame: CVPixelBuffer, orientation: CGImagePropertyOrientation) throws -> Verdict {
         try gate.score(frame, orientation: orientation, region: .centralSquare)
@@ -44,9 +48,11 @@ final class RuntimeEngine: GateEngine {
 
 /// What `winnow export --to coreml` or `--to mlpackage` writes. Vision resizes, not the gate's own filter: scores differ a little.
 final class CoreMLEngine: GateEngine {
-    let falseReject: Float
+    let threshold: Float
     let advice: String?
     private let request: VNCoreMLRequest
+    private let gaugePValue: Float
+    private let gaugeSpread: Float?
     private let unsure: Float
     private let classes: [String]
 
@@ -55,10 +61,12 @@ final class CoreMLEngine: GateEngine {
         configuration.computeUnits = .all
         let model = try MLModel(contentsOf: url, configuration: configuration)
         let notes = model.modelDescription.metadata[.creatorDefinedKey] as? [String: String] ?? [:]
-        guard notes["winnow.threshold"] != nil, model.modelDescription.outputDescriptionsByName["p_value"] != nil else {
-            throw EngineError.notAGate
-        }
-        falseReject = Float(notes["winnow.false_reject"] ?? "") ?? 0.05
+        guard let threshold = Float(notes["winnow.threshold"] ?? ""), let falseReject = Float(notes["winnow.false_reject"] ?? ""),
+            model.modelDescription.outputDescriptionsByName["p_value"] != nil
+        else { throw EngineError.notAGate }
+        self.threshold = threshold
+        gaugePValue = Float(notes["winnow.gauge.p_value"] ?? "") ?? falseReject
+        gaugeSpread = Float(notes["winnow.gauge.spread"] ?? "")
         unsure = Float(notes["winnow.unsure"] ?? "") ?? .infinity
         advice = notes["winnow.advice"]
         var names: [String] = []
@@ -66,6 +74,15 @@ final class CoreMLEngine: GateEngine {
         classes = names
         request = VNCoreMLRequest(model: try VNCoreMLModel(for: model))
         request.imageCropAndScaleOption = .scaleFill
+    }
+
+    /// As winnow_gauge. A model that was exported before its metadata had what that takes: from p alone, which falls no further than the least
+    /// p-value of the calibration lets it.
+    func gauge(_ verdict: Verdict) -> Float {
+        let byP = verdict.pValue / (verdict.pValue + gaugePValue)
+        if verdict.similarity >= threshold { return max(byP, 0.5) }
+        guard let gaugeSpread else { return min(byP, 0.5) }
+        return min(byP, 0.5 * exp((verdict.similarity - threshold) / gaugeSpread))
     }
 
     func judge(_ frame: CVPixelBuffer, orientation: CGImagePropertyOrientation) throws -> Verdict {

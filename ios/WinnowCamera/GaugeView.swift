@@ -13,16 +13,20 @@ extension Optional where Wrapped == Verdict {
     }
 }
 
-/// How sure the gate is. The ring is half full at the threshold (p / (p + false-reject rate)), where the tick is, and its number says the same
-/// of a hundred; colour, sign and word say the verdict; similarity and p-value stand below.
+/// How sure the gate is. The ring is half full at the threshold, where the tick is, and its number says the same of a hundred; colour, sign and
+/// word say the verdict; similarity and p-value stand below.
 struct GaugeView: View {
-    let verdict: Verdict?
-    let falseReject: Float
+    let report: FrameJudge.Report?
     @Environment(\.accessibilityReduceMotion) private var still
 
-    private var filled: Double {
-        guard let p = verdict?.pValue, p + falseReject > 0 else { return 0 }
-        return Double(p / (p + falseReject))
+    private var verdict: Verdict? { report?.shown }
+
+    private var filled: Double { Double(report?.gauge ?? 0) }
+
+    /// With as many digits as it takes to tell it from the threshold.
+    private var similarity: String {
+        guard let report else { return "–" }
+        return number(report.shown.similarity, digits: digits(apart: report.shown.similarity - report.threshold))
     }
 
     var body: some View {
@@ -33,11 +37,12 @@ struct GaugeView: View {
             Text(verdict.name)
                 .font(.subheadline.weight(.semibold))
                 .foregroundStyle(verdict.tint)
-            Text(word("similarity") + " " + (verdict.map { number($0.similarity, digits: 2) } ?? "–"))
+            Text(word("similarity") + " " + similarity)
                 .font(.caption2.monospacedDigit())
             Text(word("pvalue") + " " + (verdict.map { number($0.pValue, digits: 3) } ?? "–"))
                 .font(.caption2.monospacedDigit())
         }
+        .frame(minWidth: 116)  // for six digits
         .padding(8)
         .background(.black.opacity(0.72), in: RoundedRectangle(cornerRadius: 22))
         .foregroundStyle(.white)
@@ -72,6 +77,6 @@ struct GaugeView: View {
     private var spoken: String {
         guard let verdict else { return word("none") }
         return word(
-            "gaugeValue", Optional(verdict).name, number(verdict.pValue, digits: 3), number(verdict.similarity, digits: 2))
+            "gaugeValue", Optional(verdict).name, number(verdict.pValue, digits: 3), similarity)
     }
 }

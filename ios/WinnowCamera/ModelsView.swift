@@ -12,7 +12,7 @@ struct ModelsView: View {
         NavigationStack {
             Form {
                 Section(word("engine")) {
-                    Picker(word("engine"), selection: $model.engine) {
+                    Picker(word("engine"), selection: Binding(get: { model.judging }, set: { model.engine = $0 })) {
                         ForEach(EngineKind.allCases) { Text($0.name).tag($0) }
                     }
                     .pickerStyle(.segmented)

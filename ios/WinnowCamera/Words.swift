@@ -15,6 +15,12 @@ func number(_ value: Float, digits: Int) -> String {
     Double(value).formatted(.number.precision(.fractionLength(digits)))
 }
 
+/// Digits behind the point, 2 to 6, that show a difference of two numbers near 1 in two places.
+func digits(apart difference: Float) -> Int {
+    guard difference != 0, difference.isFinite else { return 6 }
+    return min(max(1 + Int((-log10(abs(difference))).rounded(.up)), 2), 6)
+}
+
 extension Optional where Wrapped == Verdict {
     /// The verdict in a word.
     var name: String {
