@@ -264,10 +264,14 @@ function thaw() {
 
 // ---- photographs ----
 
-async function toBlob(bitmap) {
-  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+// The page's own: Safari before 16.4 and Firefox before 105 have no OffscreenCanvas.
+const canvasOf = (width, height) => Object.assign(document.createElement('canvas'), { width, height });
+const toBlob = (canvas, type, quality) => new Promise((done) => canvas.toBlob(done, type, quality));
+
+function toPhoto(bitmap) {
+  const canvas = canvasOf(bitmap.width, bitmap.height);
   canvas.getContext('2d').drawImage(bitmap, 0, 0);
-  return canvas.convertToBlob({ type: 'image/jpeg', quality: 0.92 });
+  return toBlob(canvas, 'image/jpeg', 0.92);
 }
 
 function lookAt(blob, result) {
@@ -290,7 +294,7 @@ async function shoot() {
   if (!gate || !$('video').videoWidth || frozen()) return;
   $('video').pause();
   const bitmap = await squareOf($('video'), $('guide'));
-  const blob = await toBlob(bitmap);
+  const blob = await toPhoto(bitmap);
   lookAt(blob, await gate.score(bitmap));
 }
 
@@ -346,7 +350,7 @@ async function share() {
   const { blob, result } = photo;
   const bitmap = await createImageBitmap(blob);
   const size = 720;
-  const canvas = new OffscreenCanvas(size, size + 96);
+  const canvas = canvasOf(size, size + 96);
   const context = canvas.getContext('2d');
   const tint = getComputedStyle($('photo')).getPropertyValue('--tint');
   context.fillStyle = '#10150f';
@@ -359,7 +363,7 @@ async function share() {
   context.font = '600 34px system-ui, sans-serif';
   context.fillText(`${t(result.verdict)} · ${t('pvalue')} ${result.pValue.toFixed(3)}`, 24, size + 62, size - 48);
   drawRing(context, size - 174, 24, 150, result, tint);
-  const file = new File([await canvas.convertToBlob({ type: 'image/png' })], 'winnow.png', { type: 'image/png' });
+  const file = new File([await toBlob(canvas, 'image/png')], 'winnow.png', { type: 'image/png' });
   if (navigator.canShare?.({ files: [file] })) await navigator.share({ files: [file] }).catch(() => {});
   else download(file, 'winnow.png');
 }
@@ -416,8 +420,7 @@ async function decode(file) {
 
 // { result, thumbnail } or { fault, detail, thumbnail } of a file; the fault by its name in strings.js.
 async function judgeFile(file) {
-  const thumbnail = document.createElement('canvas');
-  thumbnail.width = thumbnail.height = 96;
+  const thumbnail = canvasOf(96, 96);
   try {
     const bitmap = await decode(file);
     const side = Math.min(bitmap.width, bitmap.height);

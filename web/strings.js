@@ -23,9 +23,9 @@ const en = {
   denied: 'The camera is not allowed. Allow it in the browser\'s settings of this page, or open photos instead.',
   insecure: 'Browsers give the camera to https pages only. Photos can be opened or dropped here.',
   noWasm: 'This browser cannot run WebAssembly. A current Safari, Chrome, Edge or Firefox can.',
-  noSimd: 'This browser has no WebAssembly SIMD, so the gate looks at fewer frames a second. An update makes it fast: Safari 16.4, Chrome 91, Firefox 89 or newer.',
+  noSimd: 'This browser has no WebAssembly SIMD, so the gate looks at fewer frames a second. An update makes it fast: Safari 16.4, Chrome 108, Firefox 121 or newer.',
   broken: 'This file cannot be opened as a gate. A gate is a .safetensors file that winnow wrote.', fault: 'Something went wrong.',
-  noModule: 'A part of this page could not be loaded. Check the connection and try again.', promised: (text) => `${text}.`,
+  noModule: 'A part of this page could not be loaded. Check the connection and try again, or use a newer browser: Safari 16.4, Chrome 108, Firefox 121.', promised: (text) => `${text}.`,
   promise: (share, sure) => `turns away at most ${share} of the right pictures, ${sure ? `with ${sure} confidence` : 'on average'}`,
 };
 // What winnow_learner_describe says.
@@ -61,9 +61,9 @@ const ja = {
   denied: 'カメラが許可されていません。ブラウザの設定で許可するか、写真を開いてください。',
   insecure: 'カメラは https のページでのみ使えます。写真を開くか、ドロップしてください。',
   noWasm: 'このブラウザは WebAssembly に対応していません。新しい Safari、Chrome、Edge、Firefox をお使いください。',
-  noSimd: 'このブラウザは WebAssembly SIMD に対応していないため、判定が遅くなります。Safari 16.4、Chrome 91、Firefox 89 以降に更新すると速くなります。',
+  noSimd: 'このブラウザは WebAssembly SIMD に対応していないため、判定が遅くなります。Safari 16.4、Chrome 108、Firefox 121 以降に更新すると速くなります。',
   broken: 'このファイルはゲートとして開けません。winnow が書き出した .safetensors ファイルを選んでください。', fault: 'エラーが発生しました。',
-  noModule: 'このページの一部を読み込めませんでした。接続を確かめて、再試行してください。', promised: inJapanese,
+  noModule: 'このページの一部を読み込めませんでした。接続を確かめて再試行するか、新しいブラウザ(Safari 16.4、Chrome 108、Firefox 121 以降)をお使いください。', promised: inJapanese,
   promise: (share, sure) => `正しい写真のうち退けるのは${sure ? `最大 ${share}(信頼度 ${sure})` : `平均で最大 ${share}`}`,
 };
 export const languages = { en, ja };

@@ -7,7 +7,7 @@ const NEXT = 'winnow-next'; // what has changed, until the next visit: no visit 
 const COMPLETE = 'complete'; // in NEXT: nothing is missing
 const OWN = 'winnow-own'; // app.js keeps the person's own gates there
 const FILES = [
-  './', 'style.css', 'app.js', 'camera.js', 'strings.js', 'icon.svg', 'icon-192.png', 'icon-512.png', 'icon-maskable.png', 'apple-touch-icon.png', 'manifest.webmanifest', 'gate/index.js', 'gate/module.js',
+  './', 'style.css', 'app.js', 'camera.js', 'strings.js', 'icon.svg', 'icon-192.png', 'icon-512.png', 'icon-maskable.png', 'apple-touch-icon.png', 'manifest.webmanifest', 'gate/index.js', 'gate/module.js', 'gate/picture.js',
   'gate/worker.js', 'gate/worker-gate.js', 'gate/winnow-relaxed.wasm', 'gate/winnow.wasm', 'gate/winnow-plain.wasm',
 ];
 

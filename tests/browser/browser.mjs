@@ -25,8 +25,8 @@ export function start(video, ...more) {
 }
 
 // A page of its own context; `prepare` runs in it before anything else does. `options.site`: another site than the environment's; `options.expected`:
-// what the console may say.
-export async function visit(browser, { site = url, expected = /404/, ...options } = {}, prepare = null, argument) {
+// what the console may say; `options.inWorker`: what the workers do first.
+export async function visit(browser, { site = url, expected = /404/, inWorker = null, ...options } = {}, prepare = null, argument) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
   page.on('pageerror', (error) => problems.push(`page error: ${error.message}`));
@@ -35,6 +35,11 @@ export async function visit(browser, { site = url, expected = /404/, ...options 
     if (!request.url().startsWith(site) && !/^(blob|data):/.test(request.url())) problems.push(`third-party request: ${request.url()}`);
   });
   if (prepare) await page.addInitScript(prepare, argument);
+  if (inWorker)
+    await context.route('**/gate/worker.js', async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: `(${inWorker})();\n${await response.text()}` });
+    });
   await page.goto(site);
   return page;
 }

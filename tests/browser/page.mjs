@@ -402,6 +402,36 @@ async function policy(browser) {
   await page.context().close();
 }
 
+// Safari before 16.4 and Firefox before 105 have no OffscreenCanvas: the camera, a photo, the photograph, the shared picture and teaching work.
+async function pageCanvas(browser) {
+  const without = () => delete globalThis.OffscreenCanvas;
+  const page = await live(browser, { ...views.phone, serviceWorkers: 'block', inWorker: without }, without);
+  assert.equal(await page.locator('#message').isVisible(), false);
+  const [path, native] = Object.entries(plan.photos)[0];
+  await page.setInputFiles('#file', path);
+  await open(page, 'photo');
+  const similarity = Number((await page.locator('#photo-detail').textContent()).match(/similarity (-?[\d.]+)/)[1]);
+  assert.ok(Math.abs(similarity - native.similarity) < 0.06, `${similarity}, native ${native.similarity}`);
+  await page.keyboard.press('Escape');
+  await page.click('#shoot');
+  await open(page, 'photo');
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#share')]);
+  assert.equal(download.suggestedFilename(), 'winnow.png');
+  await page.keyboard.press('Escape');
+  const [inPage, whole, left] = await page.evaluate(async () => {
+    const { Gate } = await import('./gate/index.js');
+    const gate = await Gate.load('gate.safetensors');
+    const picture = new ImageData(Uint8ClampedArray.from({ length: 160 * 160 * 4 }, (_, i) => (i % 4 === 3 ? 255 : (i * i + 7 * i) % 251)), 160, 160);
+    const bitmap = await createImageBitmap(picture);
+    const scores = [gate.score(bitmap).similarity, gate.score(picture).similarity];
+    await window.winnow.gate.score(bitmap);
+    return [...scores, bitmap.width];
+  });
+  assert.ok(Math.abs(inPage - whole) < 1e-6 * Math.max(1, Math.abs(whole)), `${inPage} of what is drawn, ${whole} of its pixels`);
+  assert.equal(left, 0, 'a bitmap that is given away is closed');
+  await page.context().close();
+}
+
 async function offline(browser) {
   const page = await live(browser, views.desktop);
   await page.evaluate(() => navigator.serviceWorker.ready);
@@ -444,6 +474,7 @@ await cameras(page);
 if (plan.classes) await classes(page);
 await page.context().close();
 await policy(browser);
+await pageCanvas(browser);
 await offline(browser);
 await lacking('no-wasm', { en: /cannot run WebAssembly/, ja: /WebAssembly に対応していません/ }, browser, {}, () => delete window.WebAssembly, null, async (page) => {
   const usable = await page.locator('button:visible:not(:disabled)').evaluateAll((buttons) => buttons.map(({ id }) => id));

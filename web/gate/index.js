@@ -4,6 +4,7 @@
 //     const gate = await Gate.load('rice.safetensors');
 //     const { verdict, pValue } = await gate.score(videoFrame);
 import { Module, WinnowError, bytesOf, bestBuild } from './module.js';
+import { draw, sizeOf } from './picture.js';
 
 export { WinnowError, bestBuild };
 
@@ -11,32 +12,10 @@ const VERDICTS = ['normal', 'unsure', 'abnormal'];
 const FORMATS = { RGB: 0, BGR: 1, RGBA: 2, BGRA: 3, GRAY: 4, NV12: 5, I420: 6 };
 const LABELS = { abnormal: 0, normal: 1 };
 
-let canvas; // for what must be drawn to be read
-const LARGEST = 12e6; // its pixels: iOS gives no canvas of more than 16.7 million, and a gate looks at a small square of any picture
-
-function draw(source, width, height) {
-  const scale = Math.min(1, Math.sqrt(LARGEST / (width * height)));
-  const [w, h] = [width, height].map((length) => Math.max(1, Math.floor(scale * length)));
-  if (!canvas || canvas.width !== w || canvas.height !== h) canvas = new OffscreenCanvas(w, h);
-  const context = canvas.getContext('2d', { willReadFrequently: true });
-  context.imageSmoothingQuality = 'high';
-  context.clearRect(0, 0, w, h);
-  context.drawImage(source, 0, 0, w, h);
-  return context.getImageData(0, 0, w, h);
-}
-
-function sizeOf(source) {
-  return [
-    source.displayWidth || source.videoWidth || source.naturalWidth || source.width,
-    source.displayHeight || source.videoHeight || source.naturalHeight || source.height,
-  ];
-}
-
 /** Calls use(pointer, width, height, format, orientation) with a picture in the module's memory. */
 function withPicture(module, source, use) {
-  const whole = sizeOf(source);
-  if (!whole[0] || !whole[1]) throw new WinnowError('a picture without pixels: wait until the camera or the image has loaded');
-  const { data, width, height } = source.data ? source : draw(source, ...whole);
+  sizeOf(source); // or its fault
+  const { data, width, height } = source.data ? source : draw(source);
   const format = FORMATS[source.data && source.format ? source.format : 'RGBA'];
   if (format === undefined) throw new WinnowError(`unknown pixel format ${source.format}: use ${Object.keys(FORMATS).join(', ')}`);
   const half = Math.ceil(width / 2) * Math.ceil(height / 2);
