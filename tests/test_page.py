@@ -219,6 +219,8 @@ def verdicts(url):
     for frame, number in zip(log, smoothed):
         verdict = VERDICTS[int(number)]
         check(frame["gauge"] == frame["shown"]["verdict"] == verdict, "the gauge", frame, verdict)
+        check(abs(frame["ring"] - 100 * frame["shown"]["gauge"]) < 0.1, "the ring", frame)
+        check(frame["ring"] >= 50 if verdict == "normal" else frame["ring"] <= 50, "the ring is on the other side of half", frame)
         if not windows or windows[-1][0] != frame["mark"]:
             windows.append([frame["mark"], verdict])
         windows[-1][1] = verdict

@@ -29,8 +29,8 @@ function setText(element, text) {
   if (element.textContent !== text) element.textContent = text; // screen readers hear changes alone
 }
 
-// Percent of the ring: half full at the threshold, p/(p + alpha).
-const fullness = (result) => (result ? (100 * result.pValue) / (result.pValue + gate.falseReject) : 0);
+// Percent of the ring: half full at the threshold.
+const fullness = (result) => 100 * (result?.gauge ?? 0);
 
 function fill(ring, result) {
   ring.querySelector('.value').setAttribute('stroke-dasharray', `${fullness(result).toFixed(1)} 100`);

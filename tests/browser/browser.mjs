@@ -76,7 +76,7 @@ export async function end(browser) {
 export const block = 24;
 
 // Runs in the page: window.log gets, for each picture that the gate judged, the number of its frame, what the gate said, what was shown
-// (result, and the gauge's verdict in the document), and the time; window.squares the pixels that it was given of each.
+// (result, and the gauge's verdict and percent of the ring in the document), and the time; window.squares the pixels that it was given of each.
 export function record(side) {
   const make = window.createImageBitmap.bind(window);
   const strip = new OffscreenCanvas(8, 1).getContext('2d', { willReadFrequently: true });
@@ -105,7 +105,10 @@ export function record(side) {
   let app;
   const watch = (value) => {
     const previous = window.log.at(-1);
-    if (previous) previous.gauge = document.getElementById('stage').dataset.verdict;
+    if (previous) {
+      previous.gauge = document.getElementById('stage').dataset.verdict;
+      previous.ring = parseFloat(document.querySelector('#gauge .value').getAttribute('stroke-dasharray'));
+    }
     if (value) window.log.push({ mark: window.mark, ...value });
   };
   Object.defineProperty(window, 'winnow', {

@@ -50,19 +50,19 @@ async function watch(page, pictures) {
   };
 }
 
-// What the page's gate says of pictures that it was given before: [{ similarity, pValue, verdict, png }].
+// What the page's gate says of pictures that it was given before: [{ similarity, pValue, gauge, verdict, png }].
 function scores(page, numbers) {
   return page.evaluate(async (numbers) => {
     const results = [];
     for (const number of numbers) {
       const picture = window.squares[number];
-      const { similarity, pValue, verdict } = await window.winnow.gate.score(picture);
+      const { similarity, pValue, gauge, verdict } = await window.winnow.gate.score(picture);
       const canvas = new OffscreenCanvas(picture.width, picture.height);
       canvas.getContext('2d').putImageData(picture, 0, 0);
       const reader = new FileReader();
       reader.readAsDataURL(await canvas.convertToBlob({ type: 'image/png' }));
       await new Promise((done) => (reader.onload = done));
-      results.push({ similarity, pValue, verdict, png: reader.result.split(',')[1] });
+      results.push({ similarity, pValue, gauge, verdict, png: reader.result.split(',')[1] });
     }
     return results;
   }, numbers);
@@ -123,11 +123,16 @@ async function fromBackbone(page) {
   await page.waitForFunction(() => window.winnow.made);
   assert.match(await text(page, 'progress'), /^5% can be promised, for this camera only\. /);
   const promised = performance.now();
+  await page.waitForFunction((wanted) => wanted.every((n) => window.squares[n]), middle(plan.other));
+  const scenes = (await scores(page, middle(plan.other))).map(({ gauge }) => 100 * gauge);
+  console.log(`the ring of what it is not, before the gate has seen any: ${scenes.map(Math.round).join(' ')}`);
+  assert.ok(scenes.every((ring) => ring < 20), 'a gate of few photos lets the ring fall');
+  const looked = performance.now() - promised;
   await page.evaluate(() => (window.winnow.made = null));
   await press(page, '#isnot', plan.other);
   await page.waitForFunction(() => window.winnow.made); // and the gate learns it
   await hold(page, '#isnot', plan.other, async () => (await counts(page))[1] >= 10);
-  const seconds = (performance.now() - begin) / 1000;
+  const seconds = (performance.now() - begin - looked) / 1000;
   const [first, learning] = [(promised - begin) / 1000, await page.evaluate(() => window.learning)];
   console.log(`a gate from a backbone in ${seconds.toFixed(1)} s, of ${(await counts(page)).join(' and ')} pictures: ${first.toFixed(1)} s to the promise, ` +
     `${(seconds - first).toFixed(1)} s of what it is not; ${learning.toFixed(1)} s of them it learned`);

@@ -21,6 +21,8 @@ export interface Result {
   pValue: number;
   /** Comparable with the gate's threshold; higher is more normal. */
   similarity: number;
+  /** What a gauge shows, from 0 to 1, half at the threshold and always on the verdict's side of it. */
+  gauge: number;
   /** The most probable class and its probability; null where the gate has no classes. */
   class: string | null;
   probability: number | null;
@@ -40,7 +42,7 @@ export function bestBuild(): Build;
 
 export interface Stream {
   /** `seconds` of any clock that does not run backwards; gives what to show. */
-  update(frame: Result, seconds: number): Result;
+  update(frame: Omit<Result, 'gauge'>, seconds: number): Result;
   free(): void;
 }
 
@@ -102,7 +104,7 @@ export class WorkerGate {
   score(picture: Picture): Promise<Result & { milliseconds: number }>;
   embed(picture: Picture): Promise<Float32Array>;
   metadata(key: string): Promise<string | undefined>;
-  stream(): Promise<{ update(frame: Result, seconds: number): Promise<Result>; free(): Promise<void> }>;
+  stream(): Promise<{ update(frame: Omit<Result, 'gauge'>, seconds: number): Promise<Result>; free(): Promise<void> }>;
   free(): void;
 }
 export class WorkerLearner {

@@ -27,11 +27,12 @@ function withPicture(module, source, use) {
 }
 
 function result(module, classes) {
-  const [verdict, pValue, similarity, index, probability] = module.numbers(5);
+  const [verdict, pValue, similarity, index, probability, gauge] = module.numbers(6);
   return {
     verdict: VERDICTS[verdict],
     pValue,
     similarity,
+    gauge,
     class: index < 0 ? null : classes[index],
     probability: index < 0 ? null : probability,
   };
@@ -70,7 +71,7 @@ export class Gate {
 
   score(source) {
     return withPicture(this.#module, source, (...picture) => {
-      if (this.#module.call.wg_score(this.#session, ...picture) < 0) throw this.#module.fail();
+      if (this.#module.call.wg_score(this.#gate, this.#session, ...picture) < 0) throw this.#module.fail();
       return result(this.#module, this.classes);
     });
   }
@@ -93,11 +94,12 @@ export class Gate {
     const classes = this.classes;
     const stream = module.call.wg_stream();
     return {
-      update(frame, seconds) {
+      update: (frame, seconds) => {
+        if (!this.#gate) throw new WinnowError('the gate of this stream was freed');
         const index = frame.class === null ? -1 : classes.indexOf(frame.class);
         const verdict = VERDICTS.indexOf(frame.verdict);
         const { pValue, similarity, probability } = frame;
-        if (module.call.wg_stream_update(stream, verdict, pValue, similarity, index, probability ?? 0, seconds) < 0) throw module.fail();
+        if (module.call.wg_stream_update(this.#gate, stream, verdict, pValue, similarity, index, probability ?? 0, seconds) < 0) throw module.fail();
         return result(module, classes);
       },
       free: () => module.call.wg_free(stream),

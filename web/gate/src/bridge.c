@@ -5,6 +5,7 @@
 #include "runtime/preprocess.h"
 #include "winnow.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@
 #define EXPORT(name)
 #endif
 
-enum { RESULT_VERDICT, RESULT_P_VALUE, RESULT_SIMILARITY, RESULT_CLASS, RESULT_PROBABILITY, RESULT_COUNT };
+enum { RESULT_VERDICT, RESULT_P_VALUE, RESULT_SIMILARITY, RESULT_CLASS, RESULT_PROBABILITY, RESULT_GAUGE };
 enum { LESSON_COUNT = 14 };
 
 static winnow_error error;
@@ -125,24 +126,32 @@ static winnow_image image_of(const uint8_t *pixels, int width, int height, int f
     return image;
 }
 
-static void tell(const winnow_result *r)
+/* Means over frames lead the steadied verdict by a moment: the gauge waits for it at half. */
+static double gauge_of(const winnow_gate *gate, const winnow_result *r)
+{
+    const float gauge = winnow_gauge(gate, r->similarity, r->p_value);
+    return (double)(r->verdict == WINNOW_NORMAL ? fmaxf(gauge, 0.5f) : fminf(gauge, 0.5f));
+}
+
+static void tell(const winnow_gate *gate, const winnow_result *r)
 {
     result[RESULT_VERDICT] = r->verdict;
     result[RESULT_P_VALUE] = (double)r->p_value;
     result[RESULT_SIMILARITY] = (double)r->similarity;
     result[RESULT_CLASS] = r->class_index;
     result[RESULT_PROBABILITY] = (double)r->class_probability;
+    result[RESULT_GAUGE] = gauge_of(gate, r);
 }
 
 EXPORT(wg_score)
-int wg_score(winnow_session *session, const uint8_t *pixels, int width, int height, int format,
-             int orientation)
+int wg_score(const winnow_gate *gate, winnow_session *session, const uint8_t *pixels, int width, int height,
+             int format, int orientation)
 {
     const winnow_image image = image_of(pixels, width, height, format, orientation);
     winnow_result r;
     if (winnow_score(session, &image, &r, &error))
         return -(int)error.code;
-    tell(&r);
+    tell(gate, &r);
     return 1;
 }
 
@@ -182,8 +191,8 @@ EXPORT(wg_stream) winnow_stream *wg_stream(void)
 }
 
 EXPORT(wg_stream_update)
-int wg_stream_update(winnow_stream *stream, int verdict, double p_value, double similarity, int class_index,
-                     double probability, double seconds)
+int wg_stream_update(const winnow_gate *gate, winnow_stream *stream, int verdict, double p_value,
+                     double similarity, int class_index, double probability, double seconds)
 {
     const winnow_result frame = {.verdict = (winnow_verdict)verdict,
                                  .p_value = (float)p_value,
@@ -193,7 +202,7 @@ int wg_stream_update(winnow_stream *stream, int verdict, double p_value, double 
     winnow_result shown;
     if (winnow_stream_update(stream, &frame, seconds, &shown, &error))
         return -(int)error.code;
-    tell(&shown);
+    tell(gate, &shown);
     return 1;
 }
 

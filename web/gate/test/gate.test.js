@@ -71,7 +71,9 @@ for (const build of builds.slice(builds.indexOf(bestBuild()))) {
     const gate = await Gate.load(gateBytes, { build });
     assert.equal(gate.build, build);
     pictures.forEach((p, i) => {
-      const { verdict, similarity } = gate.score(p);
+      const { verdict, similarity, gauge } = gate.score(p);
+      assert.ok(Math.abs(gauge - native[i].gauge) <= 1e-5, `${p.format} ${p.width}x${p.height}: gauge ${gauge}, native ${native[i].gauge}`);
+      assert.ok(verdict === 'normal' ? gauge >= 0.5 : gauge <= 0.5, `${verdict} ${gauge}`);
       const scale = Math.max(1, Math.abs(native[i].similarity));
       assert.ok(Math.abs(similarity - native[i].similarity) <= 1e-5 * scale, `${p.format} ${p.width}x${p.height}: ${similarity}, native ${native[i].similarity}`);
       if (Math.abs(similarity - gate.threshold) > 1e-5 * scale) assert.equal(verdict, VERDICTS[native[i].verdict]);
@@ -116,6 +118,21 @@ test('a stream steadies verdicts', async () => {
   for (let i = 0; i < 90; i++) shown = stream.update(frame('abnormal'), 1.1 + i / 30);
   assert.equal(shown.verdict, 'abnormal');
   stream.free();
+});
+
+// The means of similarity and p-value turn before the verdict does, and after it back.
+test("a stream's gauge is on its verdict's side of half", async () => {
+  const gate = await Gate.load(gateBytes);
+  const stream = gate.stream();
+  const good = { verdict: 'normal', pValue: 0.9, similarity: gate.threshold + 100, class: null, probability: null };
+  const bad = { ...good, verdict: 'abnormal', pValue: 0.001, similarity: gate.threshold - 100 };
+  const seen = [];
+  for (let i = 0; i < 90; i++) seen.push(stream.update(i % 60 < 30 ? good : bad, i / 30));
+  for (const { verdict, gauge } of seen) assert.ok(verdict === 'normal' ? gauge >= 0.5 : gauge <= 0.5, `${gauge} ${verdict}`);
+  assert.ok(seen.some(({ gauge }) => gauge === 0.5), 'it waits');
+  assert.ok(Math.min(...seen.map(({ gauge }) => gauge)) < 0.45 && Math.max(...seen.map(({ gauge }) => gauge)) > 0.55);
+  gate.free();
+  assert.throws(() => stream.update(good, 4), WinnowError);
 });
 
 // An environment that nobody sets up ended the module with some gates, and not with others.

@@ -25,7 +25,7 @@ static int smooth(void)
     int verdict;
     double p_value, similarity, seconds;
     while (stream && scanf("%d %lf %lf %lf", &verdict, &p_value, &similarity, &seconds) == 4) {
-        if (wg_stream_update(stream, verdict, p_value, similarity, -1, 0, seconds) < 0)
+        if (wg_stream_update(NULL, stream, verdict, p_value, similarity, -1, 0, seconds) < 0)
             return 3;
         printf("%g\n", result[0]);
     }
@@ -49,9 +49,10 @@ int main(int argc, char **argv)
         const size_t size = (size_t)width * (size_t)height * bytes_times_two[format] / 2;
         uint8_t *pixels = malloc(size), square[2][128 * 128 * 3];
         if (!pixels || fread(pixels, 1, size, stdin) != size ||
-            wg_score(session, pixels, width, height, format, orientation) < 0)
+            wg_score(gate, session, pixels, width, height, format, orientation) < 0)
             return 3;
-        printf("{\"verdict\":%g,\"pValue\":%.9g,\"similarity\":%.9g", result[0], result[1], result[2]);
+        printf("{\"verdict\":%g,\"pValue\":%.9g,\"similarity\":%.9g,\"gauge\":%.9g", result[RESULT_VERDICT],
+               result[RESULT_P_VALUE], result[RESULT_SIMILARITY], result[RESULT_GAUGE]);
         for (int crop = 0; crop < 2; crop++) {
             if (wg_square(pixels, width, height, format, orientation, 128, crop, square[crop]) < 0)
                 return 3;
