@@ -187,7 +187,7 @@ test('the package holds what a user needs, and no more', () => {
   const [pack] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: new URL('..', import.meta.url), encoding: 'utf8' }));
   assert.deepEqual(
     pack.files.map((f) => f.path).sort(),
-    ['LICENSE', 'index.d.ts', 'index.js', 'module.js', 'package.json', 'picture.js', 'README.md', 'winnow-plain.wasm', 'winnow-relaxed.wasm', 'winnow.wasm', 'worker-gate.js', 'worker.js'].sort(),
+    ['LICENSE', 'index.d.ts', 'index.js', 'module.js', 'package.json', 'picture.js', 'README.md', 'winnow-plain.wasm', 'winnow-relaxed.wasm', 'winnow.wasm', 'worker-gate.d.ts', 'worker-gate.js', 'worker.js'].sort(),
   );
   assert.deepEqual(readFileSync(new URL('../LICENSE', import.meta.url)), readFileSync(new URL('../../../LICENSE', import.meta.url)));
   for (const file of pack.files.filter((f) => f.path.endsWith('.wasm'))) assert.ok(file.size < 200_000, `${file.path} has ${file.size} bytes`);

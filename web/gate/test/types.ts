@@ -2,6 +2,18 @@
 // Never run: what the README says, as the compiler reads it.
 import { Gate, Learner, WinnowError, bestBuild, type Build, type Result, type Verdict } from 'winnow-gate';
 import { WorkerGate, WorkerLearner } from 'winnow-gate/worker';
+// @ts-expect-error: it is in winnow-gate/worker
+import { WorkerGate as NoWorkerGate } from 'winnow-gate';
+// @ts-expect-error: it is in winnow-gate/worker
+import { WorkerLearner as NoWorkerLearner } from 'winnow-gate';
+// @ts-expect-error: it is in winnow-gate
+import { Gate as NoGate } from 'winnow-gate/worker';
+// @ts-expect-error: it is in winnow-gate
+import { Learner as NoLearner } from 'winnow-gate/worker';
+// @ts-expect-error: it is in winnow-gate
+import { WinnowError as NoWinnowError } from 'winnow-gate/worker';
+// @ts-expect-error: it is in winnow-gate
+import { bestBuild as noBestBuild } from 'winnow-gate/worker';
 
 export async function judge(image: ImageData, frame: VideoFrame, bitmap: ImageBitmap, bytes: Uint8Array): Promise<Verdict[]> {
   const gate = await Gate.load('rice.safetensors');
