@@ -28,23 +28,37 @@ export function bestBuild() {
   return WebAssembly.validate(SIMD_PROBE) ? 'simd' : 'plain';
 }
 
+const inNode = typeof process !== 'undefined' && Boolean(process.versions?.node);
+
 async function fetchBytes(url) {
-  if (url.protocol === 'file:' && typeof process !== 'undefined' && process.versions?.node) {
+  if (url.protocol === 'file:' && inNode) {
     const { readFile } = await import('node:fs/promises');
     return readFile(url);
   }
   const response = await fetch(url);
-  if (!response.ok) throw new WinnowError(`${url}: ${response.status} ${response.statusText}`);
+  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
   return response.arrayBuffer();
 }
 
-/** Bytes of a URL, a path's URL, an ArrayBuffer, a typed array or a Blob. */
+// In Node, what is no URL is a path, from the folder that it was started in; elsewhere, a URL from the page's.
+async function urlOf(source) {
+  if (typeof location !== 'undefined') return new URL(source, location.href);
+  if (source instanceof URL || /^[a-z][a-z\d+.-]+:/i.test(source)) return new URL(source); // "C:" is a drive
+  if (inNode) return (await import('node:url')).pathToFileURL(source);
+  return new URL(source, import.meta.url);
+}
+
+/** Bytes of a URL, an ArrayBuffer, a typed array or a Blob; in Node, of a path too. */
 export async function bytesOf(source) {
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (typeof Blob !== 'undefined' && source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
-  const base = typeof location === 'undefined' ? import.meta.url : location.href;
-  return new Uint8Array(await fetchBytes(new URL(source, base)));
+  if (typeof source !== 'string' && !(source instanceof URL)) throw new WinnowError('no gate: give a URL, a Blob or bytes');
+  try {
+    return new Uint8Array(await fetchBytes(await urlOf(source)));
+  } catch (error) {
+    throw new WinnowError(`${source}: it could not be read: ${error.message}`);
+  }
 }
 
 // The library opens no files and prints nothing: of WASI it gets only what libc's start asks for.

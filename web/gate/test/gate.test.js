@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Gate, Learner, WinnowError, bestBuild } from '../index.js';
@@ -105,6 +105,16 @@ test('a URL will do, and the gate tells about itself', async () => {
   assert.ok(gate.falseReject > 0 && gate.falseReject < 0.5);
   const norm = gate.embed(pictures[0]).reduce((sum, x) => sum + x * x, 0);
   assert.ok(Math.abs(norm - 1) < 1e-5);
+});
+
+test('a path is one from the folder that Node was started in', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'winnow-gate-'));
+  const name = join(folder, '100% rice #1.safetensors');
+  writeFileSync(name, gateBytes);
+  for (const path of [name, relative(process.cwd(), name)]) assert.equal((await Gate.load(path)).threshold, (await Gate.load(gateBytes)).threshold);
+  for (const missing of ['no-such.safetensors', 'http://127.0.0.1:1/none', 'http://'])
+    await assert.rejects(Gate.load(missing), (e) => e instanceof WinnowError && e.code === undefined && e.message.startsWith(`${missing}: it could not be read: `));
+  await assert.rejects(Gate.load(undefined), WinnowError);
 });
 
 test('a stream steadies verdicts', async () => {
