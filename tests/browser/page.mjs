@@ -90,6 +90,22 @@ async function scores(page) {
   }
 }
 
+// What is no picture is told as such by both gates.
+async function wrongPictures(page) {
+  const faults = await page.evaluate(async () => {
+    const { Gate } = await import('./gate/index.js');
+    const gate = await Gate.load('gate.safetensors');
+    const wrong = [null, {}, { data: new Uint16Array(400), width: 10, height: 10 }, { data: new Uint8Array(400), width: 1.5, height: 10 }];
+    const faults = [];
+    for (const judge of [(picture) => window.winnow.gate.score(picture), async (picture) => gate.score(picture)])
+      for (const picture of wrong) faults.push(await judge(picture).then(() => 'judged', (error) => `${error.name}: ${error.message}`));
+    gate.free();
+    return faults;
+  });
+  const wanted = [/no picture, but null/, /cannot be drawn|without pixels/, /pixels in Uint16Array/, /1.5x10 pixels/];
+  faults.forEach((fault, i) => assert.ok(fault.startsWith('WinnowError: ') && wanted[i % 4].test(fault), fault));
+}
+
 // A photo that is dropped or opened gets the score that the command line gives; only an accepted one can be sent.
 async function photos(page) {
   const seen = new Set();
@@ -463,6 +479,7 @@ await looks(browser);
 const page = await live(browser, { ...views.phone, colorScheme: 'light' });
 await guide(page);
 await scores(page);
+await wrongPictures(page);
 await photos(page);
 await hugePhoto(page);
 await sharing(page);

@@ -4,7 +4,7 @@
 //     const gate = await Gate.load('rice.safetensors');
 //     const { verdict, pValue } = await gate.score(videoFrame);
 import { Module, WinnowError, bytesOf, bestBuild } from './module.js';
-import { draw, sizeOf } from './picture.js';
+import { check, draw } from './picture.js';
 
 export { WinnowError, bestBuild };
 
@@ -12,18 +12,27 @@ const VERDICTS = ['normal', 'unsure', 'abnormal'];
 const FORMATS = { RGB: 0, BGR: 1, RGBA: 2, BGRA: 3, GRAY: 4, NV12: 5, I420: 6 };
 const LABELS = { abnormal: 0, normal: 1 };
 
+// Raw pixels as they may be given.
+function checked({ data, width, height, format = 'RGBA', orientation = 1 }) {
+  const kind = data[Symbol.toStringTag]; // which other windows' arrays have too
+  if (kind !== 'Uint8Array' && kind !== 'Uint8ClampedArray') throw new WinnowError(`pixels in ${kind ?? typeof data}: give a Uint8Array or a Uint8ClampedArray`);
+  if (!(Number.isInteger(width) && width > 0 && Number.isInteger(height) && height > 0))
+    throw new WinnowError(`a picture of ${width}x${height} pixels: both take a whole number above 0`);
+  if (!Object.hasOwn(FORMATS, format)) throw new WinnowError(`unknown pixel format ${format}: use ${Object.keys(FORMATS).join(', ')}`);
+  if (!Number.isInteger(orientation)) throw new WinnowError(`orientation ${orientation}: it is a whole number from 1 to 8, as EXIF's`);
+  return { data, width, height, format: FORMATS[format], orientation };
+}
+
 /** Calls use(pointer, width, height, format, orientation) with a picture in the module's memory. */
 function withPicture(module, source, use) {
-  sizeOf(source); // or its fault
-  const { data, width, height } = source.data ? source : draw(source);
-  const format = FORMATS[source.data && source.format ? source.format : 'RGBA'];
-  if (format === undefined) throw new WinnowError(`unknown pixel format ${source.format}: use ${Object.keys(FORMATS).join(', ')}`);
+  check(source);
+  const { data, width, height, format, orientation } = checked(source.data ? source : draw(source));
   const half = Math.ceil(width / 2) * Math.ceil(height / 2);
   const size = format < 5 ? width * height * [3, 3, 4, 4, 1][format] : width * height + 2 * half;
   if (data.length < size) throw new WinnowError(`${width}x${height} pixels take ${size} bytes, there are ${data.length}`);
   const pointer = module.room(size);
   module.bytes.set(data.length === size ? data : data.subarray(0, size), pointer);
-  return use(pointer, width, height, format, source.orientation ?? 1);
+  return use(pointer, width, height, format, orientation);
 }
 
 function result(module, classes) {
@@ -146,7 +155,7 @@ export class Learner {
 
   /** Adds a picture that is 'normal' or 'abnormal'. */
   add(source, label) {
-    if (!(label in LABELS)) throw new WinnowError(`unknown label ${label}: use normal or abnormal`);
+    if (!Object.hasOwn(LABELS, label)) throw new WinnowError(`unknown label ${label}: use normal or abnormal`);
     withPicture(this.#module, source, (...picture) => this.#check(this.#module.call.wg_learner_add(this.#learner, ...picture, LABELS[label])));
   }
 

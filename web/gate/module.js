@@ -72,7 +72,7 @@ const wasi = {
 export class Module {
   /** `options.build` takes another build than the best. */
   static async load({ build = bestBuild() } = {}) {
-    if (!BUILDS[build]) throw new WinnowError(`unknown build ${build}: use ${Object.keys(BUILDS).join(', ')}`);
+    if (!Object.hasOwn(BUILDS, build)) throw new WinnowError(`unknown build ${build}: use ${Object.keys(BUILDS).join(', ')}`);
     const url = new URL(BUILDS[build], import.meta.url);
     try {
       const { instance } = await WebAssembly.instantiate(await fetchBytes(url), { wasi_snapshot_preview1: wasi });

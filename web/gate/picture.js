@@ -14,8 +14,14 @@ function canvasOf(width, height) {
   return Object.assign(document.createElement('canvas'), { width, height });
 }
 
-/** Its width and height as it is shown; a fault where it has none. */
-export function sizeOf(source) {
+/** A fault of what can be no picture. */
+export function check(source) {
+  if (source === null || typeof source !== 'object') throw new WinnowError(`no picture, but ${source}: give ImageData, a VideoFrame, an ImageBitmap, an element or raw pixels`);
+}
+
+export const cannotDraw = (error) => new WinnowError(`the picture cannot be drawn: ${error.message}`);
+
+function sizeOf(source) {
   const width = source.displayWidth || source.videoWidth || source.naturalWidth || source.width;
   const height = source.displayHeight || source.videoHeight || source.naturalHeight || source.height;
   if (!width || !height) throw new WinnowError('a picture without pixels: wait until the camera or the image has loaded');
@@ -31,6 +37,10 @@ export function draw(source) {
   const context = canvas.getContext('2d', { willReadFrequently: true });
   context.imageSmoothingQuality = 'high';
   context.clearRect(0, 0, w, h);
-  context.drawImage(source, 0, 0, w, h);
-  return context.getImageData(0, 0, w, h);
+  try {
+    context.drawImage(source, 0, 0, w, h);
+    return context.getImageData(0, 0, w, h);
+  } catch (error) {
+    throw cannotDraw(error);
+  }
 }

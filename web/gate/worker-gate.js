@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The same gate and learner in a worker, so that the page stays smooth: every method gives a promise.
 import { WinnowError, bytesOf } from './module.js';
-import { draw, drawsAnywhere } from './picture.js';
+import { cannotDraw, check, draw, drawsAnywhere } from './picture.js';
 
 class Remote {
   #worker = new Worker(new URL('worker.js', import.meta.url), { type: 'module' });
@@ -52,6 +52,7 @@ class Remote {
 // What can be moved to the worker is moved; what lives in the page alone (a video, an image) is made into a bitmap. Where a worker cannot
 // draw, the page does.
 async function movable(picture) {
+  check(picture);
   if (picture.data) return [picture, []];
   if (!drawsAnywhere()) {
     const pixels = draw(picture);
@@ -60,7 +61,9 @@ async function movable(picture) {
   }
   if (typeof ImageBitmap !== 'undefined' && picture instanceof ImageBitmap) return [picture, [picture]];
   if (typeof VideoFrame !== 'undefined' && picture instanceof VideoFrame) return [picture, [picture]];
-  const bitmap = await createImageBitmap(picture);
+  const bitmap = await createImageBitmap(picture).catch((error) => {
+    throw cannotDraw(error);
+  });
   return [bitmap, [bitmap]];
 }
 

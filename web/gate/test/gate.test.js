@@ -160,6 +160,25 @@ test('what is wrong is told in one line', async () => {
   assert.throws(() => gate.score({ data: new Uint8Array(10), width: 10, height: 10 }), /take 400 bytes/);
   assert.throws(() => gate.score({ data: new Uint8Array(400), width: 10, height: 10, format: 'YUYV' }), /unknown pixel format/);
   assert.throws(() => gate.score({ width: 0, height: 0 }), /without pixels/);
+  const pixels = (more) => ({ data: new Uint8Array(400), width: 10, height: 10, ...more });
+  for (const [picture, wanted] of [
+    [null, /^no picture, but null: /],
+    [undefined, /^no picture, but undefined: /],
+    ['rice.jpg', /^no picture, but rice.jpg: /],
+    [{ width: 10, height: 10 }, /^there is no canvas here/],
+    [pixels({ data: new Uint16Array(400) }), /^pixels in Uint16Array: /],
+    [pixels({ data: new Float32Array(400) }), /^pixels in Float32Array: /],
+    [pixels({ data: Array(400).fill(0) }), /^pixels in object: /],
+    [pixels({ width: 1.5 }), /^a picture of 1.5x10 pixels: /],
+    [pixels({ height: -10 }), /^a picture of 10x-10 pixels: /],
+    [pixels({ width: '10' }), /^a picture of 10x10 pixels: /],
+    [pixels({ width: NaN }), /^a picture of NaNx10 pixels: /],
+    [pixels({ format: 'toString' }), /^unknown pixel format toString/],
+    [pixels({ orientation: 1.5 }), /^orientation 1.5: /],
+  ])
+    for (const method of ['score', 'embed'])
+      assert.throws(() => gate[method](picture), (e) => e instanceof WinnowError && wanted.test(e.message), String(wanted));
+  assert.equal(gate.score(pixels({ data: new Uint8ClampedArray(400) })).similarity, gate.score(pixels({ data: Buffer.alloc(400) })).similarity);
 });
 
 test('memory stays where it is over 3,000 frames', async () => {
