@@ -467,12 +467,29 @@ async function lookThrough(files) {
 
 // ---- teaching ----
 
+let coming = null; // { of: bytes, learner: a promise of it }
+
 async function learnerReady() {
-  learner ??= await WorkerLearner.load(bytes);
-  return learner;
+  if (learner) return learner;
+  if (coming?.of !== bytes) coming = { of: bytes, learner: WorkerLearner.load(bytes) };
+  const mine = coming;
+  try {
+    const loaded = await mine.learner;
+    if (mine.of === bytes) return (learner ??= loaded);
+    loaded.free();
+  } catch (error) {
+    if (coming === mine) coming = null; // the next try loads it again
+    if (mine.of === bytes) throw error;
+  }
+  return learnerReady(); // of the file that was opened meanwhile
 }
 
+const teachable = (on) => {
+  for (const id of ['is', 'isnot']) $(id).disabled = !on;
+};
+
 function progress(state) {
+  teachable(true);
   $('is-count').textContent = state.normals;
   $('isnot-count').textContent = state.abnormals;
   $('share-taught').value = state.normals / Math.max(1, state.normals + state.needed);
@@ -487,6 +504,12 @@ function toggleLesson(on = $('lesson').hidden) {
   if (!bytes) setText($('progress'), t('noGate'));
   $('lesson').classList.toggle('useless', !bytes);
   if (!bytes) return;
+  if (!learner) {
+    setText($('progress'), t('loading'));
+    $('is-count').textContent = $('isnot-count').textContent = '…';
+    $('share-taught').value = 0;
+    teachable(false);
+  }
   learnerReady()
     .then(async (l) => progress(await l.state()))
     .catch((error) => explain($('progress'), t(error.code === 'module' ? 'noModule' : 'notTaught'), error.code && error.message))
@@ -509,7 +532,7 @@ function hold(button, label) {
     await learn(l);
   };
   const begin = (event) => {
-    if (held || !bytes || !$('video').videoWidth || (event.key && event.key !== ' ' && event.key !== 'Enter')) return;
+    if (held || button.disabled || !$('video').videoWidth || (event.key && event.key !== ' ' && event.key !== 'Enter')) return;
     event.preventDefault();
     button.classList.add('held');
     held = {};

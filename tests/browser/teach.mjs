@@ -170,6 +170,37 @@ async function fromGate(page) {
   await save(page, 'learned');
 }
 
+// Runs in the worker.
+const slowly = () => {
+  const make = WebAssembly.instantiate;
+  let action;
+  self.addEventListener('message', ({ data }) => (action ??= data.action));
+  WebAssembly.instantiate = async (...what) => {
+    if (action === 'learner') await new Promise((done) => setTimeout(done, 1500));
+    return make(...what);
+  };
+};
+
+// While a learner is loaded, which takes long here, there is nothing to hold, and no count.
+async function whileItLoads(page) {
+  await page.setInputFiles('#file', plan.gate);
+  await page.waitForFunction(() => document.getElementById('progress').textContent === 'Loading…');
+  assert.deepEqual(await counts(page), [NaN, NaN]);
+  assert.ok((await page.locator('#is').isDisabled()) && (await page.locator('#isnot').isDisabled()));
+  await shot(page, 'learner-loads');
+  const box = await page.locator('#is').boundingBox();
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.up();
+  await page.click('#teach');
+  await page.click('#teach'); // closed, and opened again
+  await page.waitForFunction(() => /can be promised/.test(document.getElementById('progress').textContent));
+  const now = await counts(page);
+  assert.ok(now.every((count) => count >= 19) && !(await page.locator('#is').isDisabled()), now.join());
+  await page.waitForTimeout(500);
+  assert.deepEqual(await counts(page), now, 'nothing was added before it was there');
+}
+
 const browser = await start(video, '--use-fake-ui-for-media-stream');
 const page = await visit(browser, { ...views.phone, permissions: ['camera'], acceptDownloads: true }, record, block);
 await fromBackbone(page);
@@ -177,9 +208,10 @@ await fromGate(page);
 await page.context().close();
 
 // The same backbone by its file, on a page that has nothing.
-const bare = await visit(browser, { ...views.phone, permissions: ['camera'], serviceWorkers: 'block' }, () => history.replaceState(null, '', '?gate=none'));
+const bare = await visit(browser, { ...views.phone, permissions: ['camera'], serviceWorkers: 'block', inWorker: slowly }, () => history.replaceState(null, '', '?gate=none'));
 await message(bare);
 await bare.setInputFiles('#file', plan.backbone);
 await bare.waitForFunction(() => /^\d+ more normal/.test(document.getElementById('progress').textContent));
 assert.equal(await bare.locator('#message').isVisible(), false);
+await whileItLoads(bare);
 await end(browser);
