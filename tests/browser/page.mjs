@@ -34,6 +34,11 @@ async function looks(browser) {
       await page.waitForFunction(() => !/^(Loading…)?$/.test(document.getElementById('progress').textContent));
       const [guide, lesson] = [await page.locator('#guide').boundingBox(), await page.locator('#lesson').boundingBox()];
       assert.ok(guide.y + guide.height <= lesson.y || lesson.x + lesson.width <= guide.x, `${name}: the panel covers the guide`);
+      for (const button of await page.locator('#controls button').all()) {
+        const { x, y, width, height } = await button.boundingBox();
+        assert.ok(x >= lesson.x + lesson.width || x + width <= lesson.x || y >= lesson.y + lesson.height || y + height <= lesson.y, `${name}: the panel covers ${await button.textContent()}`);
+        assert.ok(x >= 0 && x + width <= options.viewport.width, `${name}: ${await button.textContent()} is off the screen`);
+      }
       await shot(page, `${plan.shots}-${name}-${colorScheme}-teach`);
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name}: sideways scrolling`);
       await page.context().close();

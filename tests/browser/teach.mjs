@@ -94,6 +94,19 @@ async function press(page, button, [first, last]) {
 const middle = ([first, last]) => Array.from({ length: last - first - 1 }, (_, i) => first + i + 1);
 const mean = (results) => results.reduce((sum, { pValue }) => sum + pValue, 0) / results.length;
 
+// The whole panel on a phone held sideways, beside what it must not cover.
+async function sideways(page) {
+  await page.setViewportSize(views.landscape.viewport);
+  const [lesson, ...others] = await Promise.all(['#lesson', '#guide', '#figures', '#gauge', '#open', '#turn', '#shoot', '#teach', '#language'].map((name) => page.locator(name).boundingBox()));
+  assert.ok(lesson.y >= 0 && lesson.y + lesson.height <= views.landscape.viewport.height);
+  for (const other of others) {
+    const apart = other.x >= lesson.x + lesson.width || other.x + other.width <= lesson.x || other.y + other.height <= lesson.y;
+    assert.ok(apart, `the panel ${JSON.stringify(lesson)} covers ${JSON.stringify(other)}`);
+  }
+  await shot(page, `${plan.shots}-taught-landscape`);
+  await page.setViewportSize(views.phone.viewport);
+}
+
 async function fromBackbone(page) {
   await page.waitForFunction(() => window.winnow?.ready && /more normal/.test(document.getElementById('progress').textContent), null, { timeout: 120000 });
   assert.equal(await page.locator('#message').isVisible(), false);
@@ -144,6 +157,7 @@ async function fromBackbone(page) {
   assert.ok(good > 0.8 && bad > 0.8);
   await accessible(page, 'taught');
   await shot(page, `${plan.shots}-taught`);
+  await sideways(page);
   await page.click('#language');
   assert.match(await text(page, 'progress'), /約束できます/);
   await shot(page, `${plan.shots}-taught-ja`);
