@@ -40,6 +40,15 @@ function fill(ring, result) {
 // one, is as often low as high.
 const sureness = (result) => (result ? String(Math.round(fullness(result))) : '');
 
+// A similarity with as many digits as keep it on its side of the threshold: no text stands for an accepted and for a refused picture.
+function similarityText({ similarity }) {
+  for (let digits = 2; digits < 9; digits++) {
+    const text = similarity.toFixed(digits);
+    if (text >= gate.threshold === similarity >= gate.threshold) return text;
+  }
+  return String(similarity);
+}
+
 function number(ring, result) {
   ring.querySelector('text').textContent = sureness(result);
 }
@@ -67,7 +76,7 @@ function show(result, speed = '–') {
   told = now;
   number($('gauge'), result);
   $('gauge').setAttribute('aria-valuenow', sureness(result) || 0);
-  $('similarity').textContent = result ? result.similarity.toFixed(2) : '–';
+  $('similarity').textContent = result ? similarityText(result) : '–';
   $('pvalue').textContent = result ? result.pValue.toFixed(3) : '–';
   $('speed').textContent = speed;
 }
@@ -284,7 +293,7 @@ function lookAt(blob, result) {
   number(photoRing, result);
   $('photo-verdict').textContent = t(accepted ? 'accepted' : result.verdict);
   $('photo-advice').textContent = accepted ? '' : advice(result);
-  $('photo-detail').textContent = `${t('similarity')} ${result.similarity.toFixed(2)} · ${t('pvalue')} ${result.pValue.toFixed(3)} · ${t('promise', percent(gate.falseReject), api.confidence && percent(api.confidence))}`;
+  $('photo-detail').textContent = `${t('similarity')} ${similarityText(result)} · ${t('pvalue')} ${result.pValue.toFixed(3)} · ${t('promise', percent(gate.falseReject), api.confidence && percent(api.confidence))}`;
   $('answer').textContent = accepted ? '' : t('refused');
   $('send').disabled = !accepted;
   freeze($('photo'));

@@ -149,6 +149,27 @@ async function photos(page) {
   assert.ok(seen.has('normal') && seen.size > 1, [...seen].join());
 }
 
+// Similarities ever nearer to the threshold, on both sides: no text stands for both.
+async function digits(page) {
+  const texts = { normal: [], abnormal: [] };
+  for (const step of [0.3, 1e-3, 1e-4, 1e-6, 0])
+    for (const verdict of step ? ['normal', 'abnormal'] : ['normal']) {
+      await page.evaluate(([step, verdict]) => {
+        const { gate } = window.winnow;
+        const similarity = gate.threshold + (verdict === 'normal' ? step : -step);
+        gate.score = async () => ({ verdict, similarity, pValue: 0.05, gauge: 0.5, class: null, probability: null, milliseconds: 1 });
+      }, [step, verdict]);
+      await page.setInputFiles('#file', Object.keys(plan.photos)[0]);
+      await open(page, 'photo');
+      texts[verdict].push((await page.locator('#photo-detail').textContent()).match(/similarity (-?[\d.]+)/)[1]);
+      await page.keyboard.press('Escape');
+    }
+  await page.evaluate(() => delete window.winnow.gate.score);
+  const threshold = await page.evaluate(() => window.winnow.gate.threshold);
+  assert.ok(texts.normal.every((text) => Number(text) >= threshold) && texts.abnormal.every((text) => Number(text) < threshold), JSON.stringify([threshold, texts]));
+  assert.match(texts.normal[0], /^-?\d+\.\d\d$/, 'far from it, two digits will do');
+}
+
 // A photo of 24 megapixels, which iOS could not draw: it is judged smaller, upright, and the same but for what the smoothing does.
 async function hugePhoto(page) {
   const source = readFileSync(Object.keys(plan.photos)[0]).toString('base64');
@@ -486,6 +507,7 @@ await guide(page);
 await scores(page);
 await wrongPictures(page);
 await photos(page);
+await digits(page);
 await hugePhoto(page);
 await sharing(page);
 await folder(page);
