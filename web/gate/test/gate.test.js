@@ -147,9 +147,10 @@ test("a stream's gauge is on its verdict's side of half", async () => {
 
 // An environment that nobody sets up ended the module with some gates, and not with others.
 test('the module asks nothing of its host but the calls that printing would need', () => {
-  for (const file of ['winnow.wasm', 'winnow-plain.wasm']) {
+  const files = ['winnow-relaxed.wasm', 'winnow.wasm', 'winnow-plain.wasm'].slice(builds.indexOf(bestBuild())); // those that are valid here
+  for (const file of files) {
     const module = new WebAssembly.Module(readFileSync(new URL(`../${file}`, import.meta.url)));
-    for (const { name } of WebAssembly.Module.imports(module)) assert.match(name, /^fd_(close|seek|write)$/);
+    for (const { name } of WebAssembly.Module.imports(module)) assert.match(name, /^fd_(close|seek|write)$/, file);
   }
 });
 
