@@ -35,7 +35,10 @@ static void knows_types(void **state)
     assert_string_equal(wn_serve_type("/gate/winnow.wasm"), "application/wasm");
     assert_string_equal(wn_serve_type("/manifest.webmanifest"), "application/manifest+json");
     assert_string_equal(wn_serve_type("/gate.safetensors"), "application/octet-stream");
-    assert_string_equal(wn_serve_type("/none"), "application/octet-stream");
+    static const char *const none[] = {"/none",         "/gate/src/bridge.c", "/gate/README.md",
+                                       "/gate/LICENSE", "/gate/index.d.ts",   "/x.js~"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_null(wn_serve_type(none[i]));
 }
 
 static void refuses_what_cannot_be_served(void **state)

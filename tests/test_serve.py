@@ -34,6 +34,15 @@ def versions(url):
     check(status == 200 and body.endswith(b"more") and headers["ETag"] == etag, "a changed page", status)
 
 
+def others():
+    """What is no part of the page is not served, though it lies in its folder."""
+    names = ("README.md", "gate/bridge.c", "gate/LICENSE")
+    for name in names:
+        with open("web/" + name, "w") as file:
+            file.write(name)
+    return names
+
+
 def refusals():
     """It does not start with what would make a page that cannot work."""
     serve = ["serve", "--port", "0", "--web"]
@@ -53,7 +62,10 @@ for name in ("index.html", "gate/winnow.wasm"):
 drawn.gate(winnow, "gate.safetensors")
 server = subprocess.Popen([winnow, "serve", "--web", "web", "--gate", "gate.safetensors", "--port", "0"], stdout=subprocess.PIPE, text=True)
 try:
-    versions(server.stdout.readline().strip())
+    url = server.stdout.readline().strip()
+    versions(url)
+    for name in others():
+        check(get(url + name)[0] == 404, name)
 finally:
     server.send_signal(signal.SIGINT)
     check(server.wait(timeout=10) == 0, "serve ended with", server.returncode)

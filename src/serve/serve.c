@@ -58,12 +58,13 @@ const char *wn_serve_type(const char *name)
         {".png", "image/png"},
         {".webmanifest", "application/manifest+json"},
         {".json", "application/json"},
+        {".safetensors", "application/octet-stream"},
     };
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < sizeof types / sizeof *types; i++)
         if (!strcmp(dot, types[i][0]))
             return types[i][1];
-    return "application/octet-stream";
+    return NULL;
 }
 
 bool wn_serve_allowed(const char *path)
@@ -139,7 +140,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET here\n");
     if (!strcmp(url, "/"))
         url = "/index.html";
-    if (!wn_serve_allowed(url))
+    if (!wn_serve_allowed(url) || !wn_serve_type(url))
         return refuse(connection, MHD_HTTP_NOT_FOUND, "no such file\n");
 
     char path[4096];

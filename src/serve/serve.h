@@ -17,7 +17,7 @@ winnow_status wn_serve_start(const char *web, const char *gate, const char *addr
                              wn_server **server, int *bound, winnow_error *error);
 void wn_serve_stop(wn_server *server);
 
-/* The media type of a file by its name. */
+/* The media type of a file by its name; NULL: not a kind that a page is made of, so not served. */
 const char *wn_serve_type(const char *name);
 
 /* Whether a URL's path names a file that may be served: plain names, one below the other, none hidden. */
