@@ -95,6 +95,9 @@ function tell(name, actions = [], detail = '') {
   }
 }
 
+// What a person asked for, and what became of it where it failed.
+const fault = (error) => tell('fault', ['close'], error.message);
+
 // ---- gates ----
 
 async function useGate(data) {
@@ -232,7 +235,7 @@ async function frame() {
     try {
       if (gate && !frozen() && $('video').videoWidth && !document.hidden) await judge();
     } catch (error) {
-      tell('fault', ['close'], error.message);
+      fault(error);
     }
   } while (newer);
   busy = false;
@@ -591,17 +594,24 @@ async function forget() {
   await (own ? keepOwn(bytes) : dropOwn());
 }
 
+// Nobody means a whole gate by one tap.
+function askToForget() {
+  $('sure').returnValue = '';
+  $('sure').showModal();
+}
+
 // ---- start ----
 
 let facing = 'environment';
 $('turn').onclick = () => camera((facing = facing === 'environment' ? 'user' : 'environment'));
-$('shoot').onclick = shoot;
+$('shoot').onclick = () => shoot().catch(fault).finally(thaw);
 $('teach').onclick = () => toggleLesson();
 $('send').onclick = send;
-$('share').onclick = share;
+$('share').onclick = () => share().catch((error) => explain($('answer'), t('fault'), error.message));
 $('save').onclick = () => download(new Blob([api.made], { type: 'application/octet-stream' }), 'gate.safetensors');
-$('forget').onclick = forget;
-$('own').onclick = goBack;
+$('forget').onclick = askToForget;
+$('sure').onclose = () => $('sure').returnValue && forget().catch(fault);
+$('own').onclick = () => goBack().catch(fault);
 $('photo').onclose = () => {
   photo = null;
   thaw();
@@ -623,7 +633,7 @@ const again = () => (AGAIN[said.name] ?? (() => camera(facing)))();
 const help = { open: $('open').onclick, again, close: () => tell(null) };
 for (const button of $('message').querySelectorAll('button')) button.onclick = help[button.dataset.text];
 $('file').onchange = async ({ target }) => {
-  await take([...target.files]);
+  await take([...target.files]).catch(fault);
   target.value = '';
 };
 document.addEventListener('dragover', (event) => {
@@ -634,10 +644,10 @@ document.addEventListener('dragleave', () => $('stage').classList.remove('droppi
 document.addEventListener('drop', async (event) => {
   event.preventDefault();
   $('stage').classList.remove('dropping');
-  await take(await filesOf(event.dataTransfer.items));
+  await filesOf(event.dataTransfer.items).then(take).catch(fault);
 });
 document.addEventListener('keydown', (event) => {
-  if (event.key === ' ' && event.target === document.body) shoot();
+  if (event.key === ' ' && event.target === document.body) $('shoot').click();
 });
 // The guide takes what the panel leaves of the screen.
 new ResizeObserver(() => $('stage').style.setProperty('--lesson', `${$('lesson').offsetHeight}px`)).observe($('lesson'));

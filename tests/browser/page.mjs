@@ -245,7 +245,26 @@ async function sharing(page) {
     return [window.shared.name, window.shared.type, width, height];
   });
   assert.deepEqual(shared, ['winnow.png', 'image/png', 720, 816]);
+  await page.evaluate(() => {
+    navigator.canShare = () => {
+      throw new Error('no sharing');
+    };
+  });
+  await page.click('#share');
+  await page.waitForFunction(() => document.getElementById('answer').textContent === 'Something went wrong.no sharing');
   await page.keyboard.press('Escape');
+  await page.evaluate(() => {
+    const { toBlob } = HTMLCanvasElement.prototype;
+    HTMLCanvasElement.prototype.toBlob = () => {
+      HTMLCanvasElement.prototype.toBlob = toBlob;
+      throw new Error('no photograph');
+    };
+  });
+  await page.click('#shoot');
+  assert.equal(await message(page), 'Something went wrong.');
+  assert.equal(await page.locator('#message small').textContent(), 'no photograph');
+  await page.click('#message [data-text=close]');
+  assert.equal(await page.evaluate(() => document.getElementById('video').paused), false, 'and the camera goes on');
 }
 
 // A folder with a folder in it, dropped as a person drops it: every photo in a list, what is no photo too.

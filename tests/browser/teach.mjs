@@ -164,9 +164,36 @@ async function fromBackbone(page) {
   await page.click('#language');
   await save(page, 'taught');
 
-  await page.click('#forget');
+  await startAgain(page);
   await page.waitForFunction((n) => document.getElementById('progress').textContent.startsWith(`${n} more`), wanted);
   assert.ok(await page.locator('#save').isDisabled() && (await page.evaluate(() => window.winnow.gate === null)));
+}
+
+// One tap throws nothing away, nor does Escape; what goes wrong then is told.
+async function startAgain(page) {
+  const ask = async () => {
+    await page.click('#forget');
+    await page.waitForFunction(() => document.getElementById('sure').open);
+  };
+  const was = await counts(page);
+  await ask();
+  await accessible(page, 'starting again');
+  await shot(page, `${plan.shots}-start-again`);
+  await page.click('#sure [data-text=keep]');
+  await ask();
+  await page.keyboard.press('Escape');
+  await page.waitForTimeout(300);
+  assert.deepEqual(await counts(page), was);
+  assert.ok(await page.evaluate(() => window.winnow.made && window.winnow.gate && !document.getElementById('save').disabled), 'the gate is still there');
+
+  await page.evaluate(() => {
+    Cache.prototype.delete = () => Promise.reject(new DOMException('the store is gone', 'InvalidStateError'));
+  });
+  await ask();
+  await page.click('#sure [data-text=forget]');
+  assert.equal(await message(page), 'Something went wrong.');
+  assert.equal(await page.locator('#message small').textContent(), 'the store is gone');
+  await page.click('#message [data-text=close]');
 }
 
 async function fromGate(page) {
