@@ -3,8 +3,9 @@
 """usage: test_page.py WINNOW BROWSER-FOLDER BRIDGE SCREENSHOTS PART...
 
 The camera page in Chromium with a fake camera, served by `winnow serve`; the parts are the functions of the same names below. With
-`photos` before them, the camera shows real photos (WINNOW_DATA) and the gate stands on a real backbone; else pictures are drawn. Needs what
-`make test` installs: a browser, Node and the WebAssembly tools; skipped without."""
+`photos` before them, the camera shows real photos (WINNOW_DATA) and the gate stands on a real backbone; else pictures are drawn. A part
+writes SCREENSHOTS/drawn-PART-NAME.png (photos-...), and removes those of before. Needs what `make test` installs: a browser, Node and the
+WebAssembly tools; skipped without."""
 import contextlib, functools, glob, json, os, random, re, shutil, signal, subprocess, sys, urllib.request
 
 shots, *parts = sys.argv[4:]
@@ -30,7 +31,7 @@ os.makedirs(shots, exist_ok=True)
 import drawn
 from harness import check, done, run, winnow
 
-environment = {**os.environ, "CHROMIUM": chromium, "WINNOW_BROWSER": browser, "WINNOW_SHOTS": shots}
+environment = {**os.environ, "CHROMIUM": chromium, "WINNOW_BROWSER": browser}
 VERDICTS = ("normal", "unsure", "abnormal")
 KINDS = {"normal": "normal", "lookalike": "near", "other": "far"}  # and the folders of photos
 random.seed(1)
@@ -171,7 +172,7 @@ def page(url):
     frames, _ = film("page", pictures)
     plan = {"photos": {os.path.abspath(p): r for p, r in zip(pictures, judge("gate.safetensors", pictures))},
             "threshold": float(json.loads(done("info", "--json", "gate.safetensors"))["metadata"]["winnow.threshold"]),
-            "classes": None if real else make_classes(), "pixels": native_pixels(), "shots": shots_name}
+            "classes": None if real else make_classes(), "pixels": native_pixels()}
     with static("site") as plan["static"], static("half") as plan["half"]:
         with open("plan.json", "w") as file:
             json.dump(plan, file)
@@ -233,7 +234,7 @@ def teach(url):
     backbone, young = make_backbone()
     counts = {"normal": 12, "other": 12, "lookalike": 8}
     frames, _ = film("teach", sum((pick(kind, count) for kind, count in counts.items()), []))
-    plan, begin = {"gate": young, "backbone": backbone, "pictures": len(frames), "shots": shots_name}, 0
+    plan, begin = {"gate": young, "backbone": backbone, "pictures": len(frames)}, 0
     for kind, count in counts.items():
         plan[kind] = [begin, begin + count - 1]
         begin += count
@@ -280,4 +281,7 @@ def serving(*arguments):
 make_gate()
 with serving("--web", os.path.join(root, "web"), "--gate", "gate.safetensors") as url:
     for part in parts[real:]:
+        environment["WINNOW_SHOTS"] = os.path.join(shots, f"{shots_name}-{part}")
+        for old in glob.glob(glob.escape(environment["WINNOW_SHOTS"]) + "-*.png"):
+            os.remove(old)
         {"page": page, "visits": visits, "verdicts": verdicts, "teach": teach, "rate": rate, "memory": memory}[part](url)

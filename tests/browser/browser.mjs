@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the tests of the page share: Chromium with a fake camera, a page whose every complaint is a failure, axe-core, screenshots.
-// The environment: CHROMIUM, WINNOW_BROWSER (the folder of node_modules), WINNOW_PAGE (the page's URL), WINNOW_SHOTS (a folder).
+// The environment: CHROMIUM, WINNOW_BROWSER (the folder of node_modules), WINNOW_PAGE (the page's URL), WINNOW_SHOTS (what the
+// names of screenshots begin with, a folder before it).
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -52,9 +53,12 @@ export async function live(browser, options = {}, prepare = null, argument) {
   return page;
 }
 
-// What axe says of the page once whatever moves has come to rest: half faded in, any text has too little contrast.
+// Until whatever moves has come to rest.
+const rest = (page) => page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
+
+// What axe says of the page at rest: half faded in, any text has too little contrast.
 export async function accessible(page, state) {
-  await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
+  await rest(page);
   await page.evaluate(axe);
   const { violations } = await page.evaluate((runOnly) => window.axe.run({ runOnly }), rules);
   for (const { id, help, nodes } of violations) problems.push(`axe, ${state}: ${id}: ${help}: ${nodes.map((n) => n.html).join(' ')}`);
@@ -65,7 +69,11 @@ export const message = async (page) => {
   return page.locator('#message p').textContent();
 };
 
-export const shot = (page, name) => page.screenshot({ path: join(WINNOW_SHOTS, `${name}.png`) });
+export const shotFile = (name) => `${WINNOW_SHOTS}-${name}.png`;
+export async function shot(page, name) {
+  await rest(page);
+  await page.screenshot({ path: shotFile(name) });
+}
 
 export async function end(browser) {
   await browser.close();

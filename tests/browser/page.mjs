@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // usage: page.mjs VIDEO.mjpeg PLAN.json
 // Looks at the camera page with a fake camera. PLAN.json: { photos: {path: native result}, threshold, pixels: what the native build makes of
-// `made`, classes: null or { gate, advice, photos } of a gate with classes, static: the page at a server of plain files, half: the same without its WebAssembly, shots: a word for the screenshots' names }.
+// 'made', classes: null or { gate, advice, photos } of a gate with classes, static: the page at a server of plain files, half: the same without its WebAssembly }.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, writeFileSync, copyFileSync, mkdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { accessible, end, live, message, shot, start, url, views, visit } from './browser.mjs';
+import { accessible, end, live, message, shot, shotFile, start, url, views, visit } from './browser.mjs';
 
 const [video, planFile] = process.argv.slice(2);
 const plan = JSON.parse(readFileSync(planFile, 'utf8'));
@@ -28,7 +28,7 @@ async function looks(browser) {
       assert.equal(inRing, said, 'the number in the ring is its fullness');
       assert.equal(await page.locator('#gauge .sign path:visible').count(), 1, 'a sign as well as a colour');
       assert.match(await page.locator('#speed').textContent(), /^\d+ fps · [\d.]+ ms$/);
-      await shot(page, `${plan.shots}-${name}-${colorScheme}`);
+      await shot(page, `${name}-${colorScheme}`);
       await accessible(page, `live, ${name}, ${colorScheme}`);
       await page.click('#teach');
       await page.waitForFunction(() => !/^(Loading…)?$/.test(document.getElementById('progress').textContent));
@@ -39,7 +39,7 @@ async function looks(browser) {
         assert.ok(x >= lesson.x + lesson.width || x + width <= lesson.x || y >= lesson.y + lesson.height || y + height <= lesson.y, `${name}: the panel covers ${await button.textContent()}`);
         assert.ok(x >= 0 && x + width <= options.viewport.width, `${name}: ${await button.textContent()} is off the screen`);
       }
-      await shot(page, `${plan.shots}-${name}-${colorScheme}-teach`);
+      await shot(page, `${name}-${colorScheme}-teach`);
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name}: sideways scrolling`);
       await page.context().close();
     }
@@ -140,7 +140,7 @@ async function photos(page) {
       assert.equal(await page.locator('#answer').textContent(), 'Only an accepted picture can be sent.');
     }
     if (!seen.has(verdict)) {
-      await shot(page, `${plan.shots}-photo-${verdict}`);
+      await shot(page, `photo-${verdict}`);
       await accessible(page, `a photo that is ${verdict}`);
     }
     seen.add(verdict);
@@ -233,7 +233,7 @@ async function sharing(page) {
   await open(page, 'photo');
   const [download] = await Promise.all([page.waitForEvent('download'), page.click('#share')]);
   assert.equal(download.suggestedFilename(), 'winnow.png');
-  await download.saveAs(join(process.env.WINNOW_SHOTS, `${plan.shots}-shared.png`));
+  await download.saveAs(shotFile('shared'));
   await page.evaluate(() => {
     navigator.canShare = ({ files }) => files.length === 1;
     navigator.share = async ({ files }) => (window.shared = files[0]);
@@ -290,7 +290,7 @@ async function folder(page) {
   const count = (verdict) => rows.filter((row) => row[1] === verdict).length;
   assert.ok(sum.includes(`Good ${count('normal')}`) && sum.includes('not a photo 1'), sum);
   await accessible(page, 'a folder of photos');
-  await shot(page, `${plan.shots}-folder`);
+  await shot(page, 'folder');
   await page.click('#results li:first-child button');
   await open(page, 'photo');
   assert.equal(await page.locator('#photo').getAttribute('data-verdict'), rows[0][1]);
@@ -331,7 +331,7 @@ async function classes(page) {
       const [, name, percent] = (await page.locator('#answer').textContent()).match(/^Diagnosis: (.+) · (\d+)%$/);
       assert.equal(name, native.class, path);
       assert.ok(Math.abs(percent - 100 * native.probability) < 1, `${percent}%, native ${native.probability}`);
-      await shot(page, `${plan.shots}-diagnosis`);
+      await shot(page, 'diagnosis');
     } else {
       assert.ok(await page.locator('#send').isDisabled());
       assert.ok(!(await page.locator('#photo').textContent()).includes(native.class), 'no class of what is turned away');
@@ -394,10 +394,10 @@ async function japanese(page) {
   await page.setInputFiles('#file', Object.keys(plan.photos)[0]);
   await open(page, 'photo');
   await accessible(page, 'a photo, in Japanese');
-  await shot(page, `${plan.shots}-photo-ja`);
+  await shot(page, 'photo-ja');
   await page.keyboard.press('Escape');
   await accessible(page, 'live, in Japanese');
-  await shot(page, `${plan.shots}-phone-ja`);
+  await shot(page, 'phone-ja');
   await page.click('#language');
 }
 
@@ -409,7 +409,7 @@ async function brokenGate(page) {
     assert.match(await message(page), sentence);
     assert.match(await page.locator('#message small[lang=en]').textContent(), /not a safetensors file/);
     await accessible(page, 'a broken gate');
-    await shot(page, `${plan.shots}-broken-gate-${await page.locator('html').getAttribute('lang')}`);
+    await shot(page, `broken-gate-${await page.locator('html').getAttribute('lang')}`);
     await page.click('#message [data-text=close]');
     await page.click('#language');
   }

@@ -2,7 +2,7 @@
 // usage: teach.mjs VIDEO.mjpeg PLAN.json
 // Teaches the page as a person does, by holding its buttons while the camera shows what they say: from the backbone that it is served with,
 // then a gate from a file. PLAN.json: { normal, other, lookalike: [first, last] number of their pictures in the video, gate: a file, backbone:
-// a file, shots: a word for the screenshots' names }. Writes taught.safetensors and learned.safetensors, as the page saves them, and
+// a file }. Writes taught.safetensors and learned.safetensors, as the page saves them, and
 // beside each a folder of pictures as the gate was given them, with scores.json, what it said of them: [{ similarity, verdict }].
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -103,7 +103,7 @@ async function sideways(page) {
     const apart = other.x >= lesson.x + lesson.width || other.x + other.width <= lesson.x || other.y + other.height <= lesson.y;
     assert.ok(apart, `the panel ${JSON.stringify(lesson)} covers ${JSON.stringify(other)}`);
   }
-  await shot(page, `${plan.shots}-taught-landscape`);
+  await shot(page, 'taught-landscape');
   await page.setViewportSize(views.phone.viewport);
 }
 
@@ -114,7 +114,7 @@ async function fromBackbone(page) {
   const wanted = await needed(page);
   assert.ok(wanted >= 19, `${wanted} pictures for 5%`);
   await accessible(page, 'teaching begins');
-  await shot(page, `${plan.shots}-teaching`);
+  await shot(page, 'teaching');
 
   await page.evaluate(() => {
     window.learning = 0; // seconds that the page said so
@@ -156,11 +156,11 @@ async function fromBackbone(page) {
   console.log(`the gauge is right on ${(100 * good).toFixed(0)}% of what it is, ${(100 * bad).toFixed(0)}% of what it is not`);
   assert.ok(good > 0.8 && bad > 0.8);
   await accessible(page, 'taught');
-  await shot(page, `${plan.shots}-taught`);
+  await shot(page, 'taught');
   await sideways(page);
   await page.click('#language');
   assert.match(await text(page, 'progress'), /約束できます/);
-  await shot(page, `${plan.shots}-taught-ja`);
+  await shot(page, 'taught-ja');
   await page.click('#language');
   await save(page, 'taught');
 
@@ -178,7 +178,7 @@ async function startAgain(page) {
   const was = await counts(page);
   await ask();
   await accessible(page, 'starting again');
-  await shot(page, `${plan.shots}-start-again`);
+  await shot(page, 'start-again');
   await page.click('#sure [data-text=keep]');
   await ask();
   await page.keyboard.press('Escape');
