@@ -154,7 +154,7 @@ async function fromBackbone(page) {
   const share = await watch(page, plan.pictures);
   const [good, bad] = [share(plan.normal, 'normal'), share(plan.other, 'abnormal')];
   console.log(`the gauge is right on ${(100 * good).toFixed(0)}% of what it is, ${(100 * bad).toFixed(0)}% of what it is not`);
-  assert.ok(good > 0.3 && bad > 0.8); // of three pictures, which of them were among the 24 that it was taught is chance
+  assert.ok(good > 0.3 && bad > 0.8); // two runs of five had 0.67 of what it is, for a reason that is not known: 0.8 was asked before
   await accessible(page, 'taught');
   await shot(page, 'taught');
   await sideways(page);
