@@ -244,11 +244,15 @@ WINNOW_API void winnow_learner_reset(winnow_learner *learner);
 /* Pictures of that label, those that the gate remembers included; -1 for NULL or no label. */
 WINNOW_API int winnow_learner_count(const winnow_learner *learner, winnow_label label);
 
-/* How many more normal pictures the promise takes; 0: winnow_learner_learn will do. */
+/* How many more normal pictures the promise takes; 0: winnow_learner_learn will do. Frames of a camera that
+ * hardly moved between them are one view, and count once, because they prove no more than one; the new gate
+ * is made of the first of each view. Of pictures that were added by winnow_learner_add_embedding only the
+ * features are compared. */
 WINNOW_API int winnow_learner_needed(const winnow_learner *learner);
 
-/* The same as a line for people, at most 127 bytes: "41 more normal pictures for 5%", "5% can be promised,
- * for this camera only", "5% can be promised, for cameras like the 4 it knows". */
+/* The same as a line for people, at most 127 bytes: "41 more normal pictures for 5%", "7 more normal
+ * pictures, of other views, for 5%", "5% can be promised, for this camera only", "5% can be promised, for
+ * cameras like the 4 it knows". */
 WINNOW_API void winnow_learner_describe(const winnow_learner *learner, char *text, size_t size);
 
 /* Of the pictures that a gate did not see when it judged them, shares from 0 to 1; NaN where there are none.

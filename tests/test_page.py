@@ -232,7 +232,7 @@ def verdicts(url):
 def teach(url):
     """Teaching from a backbone and from a gate: teach.mjs; the files that the page saves score the same here."""
     backbone, young = make_backbone()
-    counts = {"normal": 12, "other": 12, "lookalike": 8}
+    counts = {"normal": 24, "other": 12, "lookalike": 8}
     frames, _ = film("teach", sum((pick(kind, count) for kind, count in counts.items()), []))
     plan, begin = {"gate": young, "backbone": backbone, "pictures": len(frames)}, 0
     for kind, count in counts.items():

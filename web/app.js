@@ -500,12 +500,13 @@ const teachable = (on) => {
   for (const id of ['is', 'isnot']) $(id).disabled = !on;
 };
 
-function progress(state) {
+function progress(state, repeats = false) {
   teachable(true);
   $('is-count').textContent = state.normals;
   $('isnot-count').textContent = state.abnormals;
-  $('share-taught').value = state.normals / Math.max(1, state.normals + state.needed);
-  setText($('progress'), t('promised', state.text) + (api.made ? t('tryIt') : ''));
+  learner.wanted = Math.max(learner.wanted ?? 0, state.needed); // at the start
+  $('share-taught').value = state.needed ? 1 - state.needed / learner.wanted : 1;
+  setText($('progress'), t('promised', state.text) + (repeats ? t('move') : api.made ? t('tryIt') : ''));
 }
 
 function toggleLesson(on = $('lesson').hidden) {
@@ -537,8 +538,11 @@ function hold(button, label) {
   let ended = -AFTER;
   const collect = async (me) => {
     const l = await learnerReady();
+    let { needed } = await l.state();
     do {
-      progress(await l.add(await squareOf($('video'), $('guide')), label));
+      const state = await l.add(await squareOf($('video'), $('guide')), label);
+      progress(state, label === 'normal' && needed > 0 && state.needed === needed);
+      needed = state.needed;
       await new Promise((done) => setTimeout(done, 200));
     } while (held === me);
     await learn(l);

@@ -6,7 +6,7 @@ const en = {
   similarity: 'similarity', pvalue: 'p-value', speed: 'speed',
   open: 'Open', turn: 'Switch', shoot: 'Take a picture', teach: 'Teach',
   teachHelp: 'Hold a button while the camera looks around.', taught: 'share of the pictures that the promise takes',
-  tryIt: ' Try it, and hold again to correct it.',
+  move: ' Move the camera: this view is known.', tryIt: ' Try it, and hold again to correct it.',
   is: 'This is it', isnot: 'This is not', save: 'Save the gate', forget: 'Start again', forgetAsk: 'Start again? The pictures that you showed and what was learned from them will be gone.', keep: 'Keep it',
   send: 'Send to the diagnosis', share: 'Share', back: 'Back', again: 'Try again', close: 'Continue', dropped: 'Photos', noPhoto: 'not a photo', notJudged: 'not judged',
   accepted: 'Good — accepted', sent: 'Sent.', nobody: 'Accepted. This page has no diagnosis to send it to.',
@@ -31,8 +31,8 @@ const en = {
 // What winnow_learner_describe says.
 const inJapanese = (text) => {
   const rate = (words) => words.replace(/ with (.+) confidence/, '(信頼度 $1)');
-  const [, count, wanted] = text.match(/^(\d+) more normal pictures? for (.+)$/) ?? [];
-  if (count) return `${rate(wanted)} を約束するには、あと ${count} 枚必要です。`;
+  const [, count, others, wanted] = text.match(/^(\d+) more normal pictures?(, of other views,)? for (.+)$/) ?? [];
+  if (count) return `${rate(wanted)} を約束するには、${others ? 'ほかの景色で' : ''}あと ${count} 枚必要です。`;
   const [, promised, cameras] = text.match(/^(.+) can be promised, for (.+)$/) ?? [];
   if (!promised) return text;
   const [, many] = cameras.match(/(\d+)/) ?? [];
@@ -44,7 +44,7 @@ const ja = {
   similarity: '類似度', pvalue: 'p値', speed: '速度',
   open: '開く', turn: '切替', shoot: '撮影する', teach: '教える',
   teachHelp: 'ボタンを押したまま、カメラを動かしてください。', taught: '約束に必要な写真の割合',
-  tryIt: '試してみて、まちがいがあれば、もう一度押して直してください。',
+  move: 'この景色はもう覚えました。カメラを動かしてください。', tryIt: '試してみて、まちがいがあれば、もう一度押して直してください。',
   is: 'これです', isnot: 'ちがいます', save: 'ゲートを保存', forget: 'やり直す', forgetAsk: 'やり直しますか?見せた写真と、そこから学習した内容は消えます。', keep: '残す',
   send: '診断へ送る', share: '共有', back: '戻る', again: '再試行', close: '続ける', dropped: '写真', noPhoto: '写真ではありません', notJudged: '判定できません',
   accepted: '合格です', sent: '送信しました。', nobody: '合格です。このページには送信先の診断がありません。',

@@ -5,7 +5,9 @@
 #include "learn.h"
 #include "plan.h"
 #include "vector.h"
+#include "views.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,9 @@ struct winnow_learner {
     wn_plan *plan;
     int dim[WN_FEATURES]; /* what the memory keeps of a photo */
     int size;             /* their sum */
+    wn_look *look;        /* [look_room] of the rows that were added */
+    unsigned char *view;  /* [look_room] scratch: which of them are views */
+    int look_room;
 };
 
 /* ---- life ---- */
@@ -64,6 +69,8 @@ void winnow_learner_free(winnow_learner *learner)
         return;
     wn_plan_free(learner->plan);
     wn_gate_file_free(&learner->file);
+    free(learner->look);
+    free(learner->view);
     free(learner);
 }
 
@@ -113,39 +120,49 @@ static void *aligned(size_t bytes)
     return aligned_alloc(64, (bytes + 63) / 64 * 64);
 }
 
+/* image -> rgb, the network's square, which is the caller's to free. */
+static winnow_status square_of(const winnow_learner *learner, const winnow_image *image, uint8_t **rgb,
+                               winnow_error *error)
+{
+    const wn_preprocess *preprocess = &learner->file.preprocess;
+    const size_t resize = wn_preprocess_scratch(preprocess, image->width, image->height);
+    void *scratch = aligned(resize + 1);
+    *rgb = malloc((size_t)preprocess->size * (size_t)preprocess->size * 3);
+    winnow_status status = *rgb && scratch
+                               ? wn_preprocess_bytes(preprocess, image, *rgb, scratch, resize, error)
+                               : wn_fail_memory(error);
+    free(scratch);
+    if (status) {
+        free(*rgb);
+        *rgb = NULL;
+    }
+    return status;
+}
+
 /* One forward pass, to feature[f] of the lengths that the network gives. */
-static winnow_status look(const winnow_learner *learner, const winnow_image *image,
+static winnow_status look(const winnow_learner *learner, const uint8_t *rgb,
                           float *const feature[WN_FEATURES], winnow_error *error)
 {
     const wn_preprocess *preprocess = &learner->file.preprocess;
-    const size_t values = (size_t)preprocess->size * (size_t)preprocess->size * 3;
-    const size_t resize = wn_preprocess_scratch(preprocess, image->width, image->height);
-    uint8_t *rgb = malloc(values);
-    float *input = aligned(values * sizeof *input);
-    void *scratch = aligned(wn_plan_scratch(learner->plan, 1)), *resize_scratch = malloc(resize + 1);
-    winnow_status status = rgb && input && scratch && resize_scratch
-                               ? wn_preprocess_bytes(preprocess, image, rgb, resize_scratch, resize, error)
-                               : wn_fail_memory(error);
-    if (!status) {
+    float *input = aligned((size_t)preprocess->size * (size_t)preprocess->size * 3 * sizeof *input);
+    void *scratch = aligned(wn_plan_scratch(learner->plan, 1));
+    const bool room = input && scratch;
+    if (room) {
         wn_preprocess_normalise(preprocess, rgb, input);
         wn_outputs outputs = wn_feature_outputs(&learner->file.network, feature);
         if (!learner->file.has_embedding)
             outputs.embedding = NULL;
         wn_plan_run(learner->plan, 1, input, &outputs, scratch);
     }
-    free(rgb);
     free(input);
     free(scratch);
-    free(resize_scratch);
-    return status;
+    return room ? WINNOW_OK : wn_fail_memory(error);
 }
 
-winnow_status winnow_learner_embed(winnow_learner *learner, const winnow_image *image, float *embedding,
-                                   winnow_error *error)
+/* The features that the memory keeps, normalised, one after the other. */
+static winnow_status embed(const winnow_learner *learner, const uint8_t *rgb, float *embedding,
+                           winnow_error *error)
 {
-    if (!learner || !image || !embedding)
-        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
-                       "winnow_learner_embed: learner, image and embedding must not be NULL");
     const wn_network *network = &learner->file.network;
     int length[WN_FEATURES];
     size_t total = 0;
@@ -156,7 +173,7 @@ winnow_status winnow_learner_embed(winnow_learner *learner, const winnow_image *
         return wn_fail_memory(error);
     for (int f = 0; f < WN_FEATURES; f++)
         feature[f] = f ? feature[f - 1] + length[f - 1] : all;
-    winnow_status status = look(learner, image, feature, error);
+    winnow_status status = look(learner, rgb, feature, error);
     for (int f = 0; f < WN_FEATURES && !status; f++)
         if (learner->dim[f]) {
             wn_normalise(feature[f], learner->dim[f]);
@@ -167,13 +184,41 @@ winnow_status winnow_learner_embed(winnow_learner *learner, const winnow_image *
     return status;
 }
 
-winnow_status winnow_learner_add_embedding(winnow_learner *learner, const float *embedding,
-                                           winnow_label label, winnow_error *error)
+winnow_status winnow_learner_embed(winnow_learner *learner, const winnow_image *image, float *embedding,
+                                   winnow_error *error)
 {
-    if (!learner || !embedding || (label != WINNOW_LABEL_ABNORMAL && label != WINNOW_LABEL_NORMAL))
+    if (!learner || !image || !embedding)
         return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
-                       "winnow_learner_add_embedding: learner and embedding must not be NULL, label must be "
-                       "normal or abnormal");
+                       "winnow_learner_embed: learner, image and embedding must not be NULL");
+    uint8_t *rgb;
+    winnow_status status = square_of(learner, image, &rgb, error);
+    if (!status)
+        status = embed(learner, rgb, embedding, error);
+    free(rgb);
+    return status;
+}
+
+static winnow_status make_room_for_look(winnow_learner *learner, winnow_error *error)
+{
+    const int added = learner->file.memory.count - learner->own_rows;
+    if (added < learner->look_room)
+        return WINNOW_OK;
+    const size_t room = 2 * (size_t)added + 64;
+    wn_look *look = realloc(learner->look, room * sizeof *look);
+    if (look)
+        learner->look = look;
+    unsigned char *view = look ? realloc(learner->view, room) : NULL;
+    if (!view)
+        return wn_fail_memory(error);
+    learner->view = view;
+    learner->look_room = (int)room;
+    return WINNOW_OK;
+}
+
+/* rgb: the picture's square, or NULL where it was not seen. */
+static winnow_status add(winnow_learner *learner, const float *embedding, const uint8_t *rgb,
+                         winnow_label label, winnow_error *error)
+{
     const float *feature[WN_FEATURES];
     for (int f = 0; f < WN_FEATURES; f++) {
         feature[f] = embedding;
@@ -183,22 +228,50 @@ winnow_status winnow_learner_add_embedding(winnow_learner *learner, const float 
     if (group < 0)
         return wn_fail(error, WINNOW_ERROR_MEMORY, -1,
                        "out of memory, or the pictures come from more than %d sources", WN_MAX_GROUPS);
+    winnow_status status = make_room_for_look(learner, error);
+    if (status)
+        return status;
+    wn_look *look = &learner->look[learner->file.memory.count - learner->own_rows];
+    if (rgb)
+        wn_look_at(rgb, learner->file.preprocess.size, look);
+    else
+        look->contrast = -1;
     return wn_samples_add(&learner->file.memory, feature, label == WINNOW_LABEL_NORMAL ? 1 : WN_ABNORMAL,
                           group, error);
+}
+
+static bool is_label(winnow_label label)
+{
+    return label == WINNOW_LABEL_ABNORMAL || label == WINNOW_LABEL_NORMAL;
+}
+
+winnow_status winnow_learner_add_embedding(winnow_learner *learner, const float *embedding,
+                                           winnow_label label, winnow_error *error)
+{
+    if (!learner || !embedding || !is_label(label))
+        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
+                       "winnow_learner_add_embedding: learner and embedding must not be NULL, label must be "
+                       "normal or abnormal");
+    return add(learner, embedding, NULL, label, error);
 }
 
 winnow_status winnow_learner_add(winnow_learner *learner, const winnow_image *image, winnow_label label,
                                  winnow_error *error)
 {
-    if (!learner || !image)
-        return wn_fail(error, WINNOW_ERROR_ARGUMENT, -1,
-                       "winnow_learner_add: learner and image must not be NULL");
+    if (!learner || !image || !is_label(label))
+        return wn_fail(
+            error, WINNOW_ERROR_ARGUMENT, -1,
+            "winnow_learner_add: learner and image must not be NULL, label must be normal or abnormal");
     float *embedding = malloc(((size_t)learner->size + 1) * sizeof *embedding);
     if (!embedding)
         return wn_fail_memory(error);
-    winnow_status status = winnow_learner_embed(learner, image, embedding, error);
+    uint8_t *rgb;
+    winnow_status status = square_of(learner, image, &rgb, error);
     if (!status)
-        status = winnow_learner_add_embedding(learner, embedding, label, error);
+        status = embed(learner, rgb, embedding, error);
+    if (!status)
+        status = add(learner, embedding, rgb, label, error);
+    free(rgb);
     free(embedding);
     return status;
 }
@@ -207,18 +280,28 @@ winnow_status winnow_learner_add(winnow_learner *learner, const winnow_image *im
 
 int winnow_learner_count(const winnow_learner *learner, winnow_label label)
 {
-    if (!learner || (label != WINNOW_LABEL_ABNORMAL && label != WINNOW_LABEL_NORMAL))
+    if (!learner || !is_label(label))
         return -1;
     const int normals = wn_samples_normals(&learner->file.memory);
     return label == WINNOW_LABEL_NORMAL ? normals : learner->file.memory.count - normals;
+}
+
+/* Normals that the gate brought, and views among those that were added, but no more than `most`. */
+static int count_proofs(const winnow_learner *learner, int most)
+{
+    wn_samples own = learner->file.memory; /* a view of its first rows */
+    own.count = learner->own_rows;
+    const int normals = wn_samples_normals(&own);
+    return normals + wn_count_views(&learner->file.memory, learner->own_rows, learner->look, most - normals,
+                                    learner->view);
 }
 
 int winnow_learner_needed(const winnow_learner *learner)
 {
     if (!learner)
         return 0;
-    const int needed = wn_calibration_needed(learner->file.calibration.promise) -
-                       winnow_learner_count(learner, WINNOW_LABEL_NORMAL);
+    const int wanted = wn_calibration_needed(learner->file.calibration.promise);
+    const int needed = wanted - count_proofs(learner, wanted);
     return needed > 0 ? needed : 0;
 }
 
@@ -246,7 +329,10 @@ void winnow_learner_describe(const winnow_learner *learner, char *text, size_t s
         snprintf(rate + length, sizeof rate - (size_t)length, " with %.3g%% confidence",
                  100 * promise.confidence);
     if (needed) {
-        snprintf(text, size, "%d more normal picture%s for %s", needed, needed == 1 ? "" : "s", rate);
+        const bool repeated =
+            winnow_learner_count(learner, WINNOW_LABEL_NORMAL) + needed > wn_calibration_needed(promise);
+        snprintf(text, size, "%d more normal picture%s%s for %s", needed, needed == 1 ? "" : "s",
+                 repeated ? ", of other views," : "", rate);
         return;
     }
     const int sources = count_sources(&learner->file.memory);
@@ -259,6 +345,23 @@ void winnow_learner_describe(const winnow_learner *learner, char *text, size_t s
 
 /* ---- the new gate ---- */
 
+/* The memory without the normals that were added and are no views of their own. */
+static winnow_status copy_proofs(const winnow_learner *learner, wn_samples *copy, winnow_error *error)
+{
+    const wn_samples *memory = &learner->file.memory;
+    winnow_status status = wn_samples_copy(memory, copy, error);
+    if (status)
+        return status;
+    unsigned char *stays = malloc((size_t)memory->count + 1);
+    if (!stays)
+        return wn_fail_memory(error);
+    memset(stays, 1, (size_t)memory->count);
+    wn_count_views(memory, learner->own_rows, learner->look, INT_MAX, stays + learner->own_rows);
+    wn_samples_keep(copy, stays);
+    free(stays);
+    return WINNOW_OK;
+}
+
 winnow_status winnow_learner_learn(winnow_learner *learner, void **bytes, size_t *size, winnow_lesson *lesson,
                                    winnow_error *error)
 {
@@ -267,7 +370,7 @@ winnow_status winnow_learner_learn(winnow_learner *learner, void **bytes, size_t
                        "winnow_learner_learn: learner, bytes and size must not be NULL");
     wn_gate_file taught = learner->file; /* borrows all of it but the memory */
     wn_learned learned = {0};
-    winnow_status status = wn_samples_copy(&learner->file.memory, &taught.memory, error);
+    winnow_status status = copy_proofs(learner, &taught.memory, error);
     if (!status)
         status = wn_learn(&taught, learner->own_rows, lesson != NULL, &learned, error);
     if (!status) {
@@ -301,8 +404,9 @@ winnow_status winnow_learner_calibrate(winnow_learner *learner, void **bytes, si
     if (!score)
         return wn_fail_memory(error);
     int count = 0;
+    wn_count_views(memory, learner->own_rows, learner->look, INT_MAX, learner->view);
     for (int i = learner->own_rows; i < memory->count; i++)
-        if (memory->label[i] != WN_ABNORMAL)
+        if (memory->label[i] != WN_ABNORMAL && learner->view[i - learner->own_rows])
             score[count++] = wn_learn_score(&gate.scorer, memory, i, score + added);
     winnow_status status =
         wn_calibrate(score, NULL, count, gate.calibration.promise, &gate.calibration, error);

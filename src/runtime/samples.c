@@ -159,6 +159,11 @@ static void drop_rows(wn_samples *samples, const unsigned char *stays, int *boun
         *boundary = before;
 }
 
+void wn_samples_keep(wn_samples *samples, const unsigned char *stays)
+{
+    drop_rows(samples, stays, NULL);
+}
+
 winnow_status wn_samples_thin(wn_samples *samples, int most, int *boundary, winnow_error *error)
 {
     unsigned char *stays = calloc((size_t)samples->count + 1, 1);

@@ -53,6 +53,9 @@ int wn_samples_normals(const wn_samples *samples);
  * and the same one every time. Order is kept; *boundary (NULL is allowed), a row, moves with its rows. */
 winnow_status wn_samples_thin(wn_samples *samples, int most, int *boundary, winnow_error *error);
 
+/* Keeps the rows that stays[count] marks, in their order. */
+void wn_samples_keep(wn_samples *samples, const unsigned char *stays);
+
 /* The row of samples that has the features of row `row` of other, which keeps the same ones, to the bit; -1:
  * there is none. */
 int wn_samples_find(const wn_samples *samples, const wn_samples *other, int row);

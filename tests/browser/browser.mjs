@@ -85,7 +85,8 @@ export async function end(browser) {
 export const block = 24;
 
 // Runs in the page: window.log gets, for each picture that the gate judged, the number of its frame, what the gate said, what was shown
-// (result, and the gauge's verdict and percent of the ring in the document), and the time; window.squares the pixels that it was given of each.
+// (result, and the gauge's verdict and percent of the ring in the document), and the time; window.squares the pixels that it was given of each,
+// and window.numberOf a picture's number.
 export function record(side) {
   const make = window.createImageBitmap.bind(window);
   const strip = new OffscreenCanvas(8, 1).getContext('2d', { willReadFrequently: true });
@@ -97,9 +98,10 @@ export function record(side) {
   window.createImageBitmap = async (source, ...rest) => {
     if (!(source instanceof HTMLVideoElement)) return make(source, ...rest);
     const whole = await make(source); // the square and the number of one and the same frame
-    window.mark = number(whole);
+    const mark = (window.mark = number(whole));
     const part = await make(whole, ...rest);
-    window.squares[window.mark] ??= pixels(part);
+    window.squares[mark] ??= pixels(part);
+    window.numberOf.set(part, mark);
     whole.close();
     return part;
   };
@@ -109,6 +111,7 @@ export function record(side) {
     return context.getImageData(0, 0, bitmap.width, bitmap.height);
   };
   window.squares = {};
+  window.numberOf = new WeakMap();
   window.numberNow = async () => number(await make(document.getElementById('video')));
   window.log = [];
   let app;

@@ -13,7 +13,8 @@ const plan = JSON.parse(readFileSync(planFile, 'utf8'));
 const numberNow = (page) => page.evaluate(() => window.numberNow());
 const text = (page, id) => page.locator(`#${id}`).textContent();
 const counts = async (page) => [Number(await text(page, 'is-count')), Number(await text(page, 'isnot-count'))];
-const needed = async (page) => Number((await text(page, 'progress')).match(/^(\d+) more normal pictures? for 5%\.$/)?.[1] ?? 0);
+const needed = async (page) => Number((await text(page, 'progress')).match(/^(\d+) more normal pictures?(, of other views,)? for 5%\./)?.[1] ?? 0);
+const viewsTaught = (page) => page.evaluate(() => window.views.size); // of what it is, that were taught
 
 // Holds a button, by mouse or by key, while the camera shows pictures of that kind, until there is enough.
 async function hold(page, button, [first, last], enough, key = null) {
@@ -117,6 +118,16 @@ async function fromBackbone(page) {
   await shot(page, 'teaching');
 
   await page.evaluate(() => {
+    window.views = new Set();
+    window.normals = 0;
+    const post = Worker.prototype.postMessage;
+    Worker.prototype.postMessage = function (message, ...rest) {
+      if (message.action === 'add' && message.label === 'normal') {
+        window.normals++;
+        window.views.add(window.numberOf.get(message.picture));
+      }
+      return post.call(this, message, ...rest);
+    };
     window.learning = 0; // seconds that the page said so
     let since = 0;
     new MutationObserver(() => {
@@ -125,14 +136,18 @@ async function fromBackbone(page) {
     }).observe(document.getElementById('progress'), { childList: true, characterData: true, subtree: true });
   });
   const begin = performance.now();
-  await hold(page, '#is', plan.normal, async () => (await counts(page))[0] >= 3, ' ');
+  await hold(page, '#is', plan.normal, async () => (await counts(page))[0] >= 4, ' ');
   await press(page, '#is', plan.normal);
-  const [few] = await counts(page);
-  assert.equal(await needed(page), wanted - few, 'the promise counts down');
-  assert.ok(Math.abs((await page.locator('#share-taught').evaluate((bar) => bar.value)) - few / wanted) < 1e-6);
+  await page.waitForFunction(() => Number(document.getElementById('is-count').textContent) === window.normals); // none is on its way
+  const [few, seen] = [(await counts(page))[0], await viewsTaught(page)];
+  assert.ok(seen < few, `${few} pictures are of fewer views`);
+  assert.equal(await needed(page), wanted - seen, 'the promise counts views down');
+  assert.match(await text(page, 'progress'), /, of other views, for 5%\./);
+  assert.ok(Math.abs((await page.locator('#share-taught').evaluate((bar) => bar.value)) - seen / wanted) < 1e-6);
   assert.ok(await page.locator('#save').isDisabled(), 'nothing to save yet');
 
-  await hold(page, '#is', plan.normal, async () => (await counts(page))[0] >= wanted + 5);
+  const all = plan.normal[1] - plan.normal[0] + 1;
+  await hold(page, '#is', plan.normal, async () => (await viewsTaught(page)) === all);
   await page.waitForFunction(() => window.winnow.made);
   assert.match(await text(page, 'progress'), /^5% can be promised, for this camera only\. /);
   const promised = performance.now();
@@ -144,7 +159,7 @@ async function fromBackbone(page) {
   await page.evaluate(() => (window.winnow.made = null));
   await press(page, '#isnot', plan.other);
   await page.waitForFunction(() => window.winnow.made); // and the gate learns it
-  await hold(page, '#isnot', plan.other, async () => (await counts(page))[1] >= 10);
+  await hold(page, '#isnot', plan.other, async () => (await counts(page))[1] >= 6);
   const seconds = (performance.now() - begin - looked) / 1000;
   const [first, learning] = [(promised - begin) / 1000, await page.evaluate(() => window.learning)];
   console.log(`a gate from a backbone in ${seconds.toFixed(1)} s, of ${(await counts(page)).join(' and ')} pictures: ${first.toFixed(1)} s to the promise, ` +
@@ -154,7 +169,7 @@ async function fromBackbone(page) {
   const share = await watch(page, plan.pictures);
   const [good, bad] = [share(plan.normal, 'normal'), share(plan.other, 'abnormal')];
   console.log(`the gauge is right on ${(100 * good).toFixed(0)}% of what it is, ${(100 * bad).toFixed(0)}% of what it is not`);
-  assert.ok(good > 0.3 && bad > 0.8); // two runs of five had 0.67 of what it is, for a reason that is not known: 0.8 was asked before
+  assert.ok(good > 0.8 && bad > 0.8); // every picture of what it is was taught: one that was not may be turned away, as one in twenty is
   await accessible(page, 'taught');
   await shot(page, 'taught');
   await sideways(page);
@@ -203,7 +218,7 @@ async function fromGate(page) {
   assert.ok(normals >= 19 && abnormals >= 19, 'the gate remembers what it was made of');
   await page.waitForFunction((wanted) => wanted.every((n) => window.squares[n]), middle(plan.lookalike));
   const before = mean(await scores(page, middle(plan.lookalike)));
-  await hold(page, '#is', plan.lookalike, async () => (await counts(page))[0] >= normals + 20);
+  await hold(page, '#is', plan.lookalike, async () => (await counts(page))[0] >= normals + 12);
   await page.waitForFunction(() => window.winnow.made);
   const after = mean(await scores(page, middle(plan.lookalike)));
   console.log(`mean p-value of look-alikes that count as normal from now on: ${before.toFixed(3)} before, ${after.toFixed(3)} after`);
