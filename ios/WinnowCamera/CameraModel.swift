@@ -19,7 +19,8 @@ final class CameraModel: ObservableObject {
     /// Longer side by shorter side of the camera's picture.
     @Published private(set) var aspect: CGFloat = 4.0 / 3.0
     @Published private(set) var loaded: Set<EngineKind> = []
-    @Published private(set) var busy = false
+    /// Changes of models that are under way or wait.
+    @Published private var changes = 0
     @Published var engine: EngineKind {
         didSet { choose(engine) }
     }
@@ -27,6 +28,7 @@ final class CameraModel: ObservableObject {
     let source = CameraSource()
     private let judge = FrameJudge()
     private var position = AVCaptureDevice.Position.back
+    private var lastChange: Task<Void, Never>?
 
     init() {
         engine = UserDefaults.standard.string(forKey: "engine").flatMap(EngineKind.init(rawValue:)) ?? .runtime
@@ -44,7 +46,7 @@ final class CameraModel: ObservableObject {
             }
         }
         choose(engine)
-        Task { await load() }
+        Task { await change { await self.load() } }
     }
 
     // ---- the camera ----
@@ -80,25 +82,42 @@ final class CameraModel: ObservableObject {
         loaded.contains(engine) ? engine : loaded.first ?? engine
     }
 
+    var busy: Bool { changes > 0 }
+
     func open(_ picked: URL, as slot: ModelSlot) async {
-        busy = true
-        defer { busy = false }
-        do {
-            try await slot.take(picked)
-            await load()
-        } catch {
-            fileError = "\(picked.lastPathComponent): \(error.localizedDescription)"
+        await change {
+            do {
+                try await slot.take(picked)
+                await self.load()
+            } catch {
+                self.fileError = "\(picked.lastPathComponent): \(error.localizedDescription)"
+            }
         }
     }
 
     func forget(_ slot: ModelSlot) async {
-        slot.forget()
-        await load()
+        await change {
+            slot.forget()
+            await self.load()
+        }
     }
 
+    /// Changes of models follow one another as they were asked for: a load that read the files before a change must not end after the one that
+    /// read them behind it.
+    private func change(_ step: @escaping @MainActor @Sendable () async -> Void) async {
+        let before = lastChange
+        let task = Task { @MainActor in
+            if let before { await before.value }
+            await step()
+        }
+        lastChange = task
+        changes += 1
+        await task.value
+        changes -= 1
+    }
+
+    /// A step of a change.
     private func load() async {
-        busy = true
-        defer { busy = false }
         let models = await Task.detached(priority: .userInitiated) { LoadedModels() }.value
         loaded = Set(models.engines.keys)
         fileError = models.errors.isEmpty ? nil : models.errors.joined(separator: "\n")

@@ -56,8 +56,11 @@ enum ModelSlot: String, CaseIterable, Identifiable, Sendable {
             _ = try MainModel(compiled: fresh)
         }
         let home = try place()
-        if files.fileExists(atPath: home.path) { try files.removeItem(at: home) }
-        try files.moveItem(at: fresh, to: home)
+        if files.fileExists(atPath: home.path) {
+            _ = try files.replaceItemAt(home, withItemAt: fresh)  // a failure leaves the old one
+        } else {
+            try files.moveItem(at: fresh, to: home)
+        }
         UserDefaults.standard.set(picked.lastPathComponent, forKey: "name." + rawValue)
     }
 

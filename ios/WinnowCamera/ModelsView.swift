@@ -55,6 +55,7 @@ struct ModelsView: View {
             }
         }
         .buttonStyle(.borderless)
+        .disabled(model.busy)
         .accessibilityElement(children: .combine)
         .swipeActions {
             if slot.chosenName != nil {
