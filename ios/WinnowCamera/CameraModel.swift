@@ -10,6 +10,7 @@ import Winnow
 final class CameraModel: ObservableObject {
     @Published private(set) var state = CameraState.starting
     @Published private(set) var report: FrameJudge.Report?
+    /// What the main model says of the last accepted picture, or why it says nothing.
     @Published private(set) var diagnosis: String?
     /// Why the last frame could not be judged.
     @Published private(set) var frameError: String?
@@ -41,8 +42,8 @@ final class CameraModel: ObservableObject {
             source.onState = { [weak self] state, device in
                 DispatchQueue.main.async { [weak self] in self?.take(state, device) }
             }
-            judge.onDiagnosis = { [weak self] text in
-                DispatchQueue.main.async { [weak self] in self?.take(diagnosis: text) }
+            judge.onDiagnosis = { [weak self] answer in
+                DispatchQueue.main.async { [weak self] in self?.take(answer) }
             }
         }
         choose(engine)
@@ -65,7 +66,7 @@ final class CameraModel: ObservableObject {
 
     func turn() {
         position = position == .back ? .front : .back
-        source.start(position)
+        Task { await start() }  // which knows whether the camera is allowed
     }
 
     /// How the camera's picture must be turned, in degrees to the right, to stand upright.
@@ -121,8 +122,7 @@ final class CameraModel: ObservableObject {
         let models = await Task.detached(priority: .userInitiated) { LoadedModels() }.value
         loaded = Set(models.engines.keys)
         fileError = models.errors.isEmpty ? nil : models.errors.joined(separator: "\n")
-        report = nil
-        diagnosis = nil
+        forgetPicture()
         source.queue.async { [judge] in
             judge.engines = models.engines
             judge.mainModel = models.main
@@ -145,7 +145,7 @@ final class CameraModel: ObservableObject {
             frameError = nil
             if report?.shown.isNormal != true { diagnosis = nil }
         case .failure(let failure):
-            report = nil
+            forgetPicture()
             frameError = failure.localizedDescription
         }
     }
@@ -154,11 +154,22 @@ final class CameraModel: ObservableObject {
         self.state = state
         self.device = device
         if let device { aspect = device.aspect }
-        if state != .running { report = nil }
+        if state != .running { forgetPicture() }
     }
 
-    private func take(diagnosis text: String) {
-        if report?.shown.isNormal == true { diagnosis = text }
+    private func take(_ answer: Result<String, Error>) {
+        guard report?.shown.isNormal == true else { return }
+        switch answer {
+        case .success(let text): diagnosis = word("diagnosis", text)
+        case .failure(let failure): diagnosis = word("noDiagnosis", failure.localizedDescription)
+        }
+    }
+
+    /// Nothing of a picture is shown that is no longer there.
+    private func forgetPicture() {
+        report = nil
+        diagnosis = nil
+        frameError = nil
     }
 
     private func announce(_ report: FrameJudge.Report) {
@@ -175,6 +186,13 @@ final class CameraModel: ObservableObject {
         case .unsure: return word("adviceUnsure")
         case .abnormal: return report.advice ?? word("adviceAbnormal")
         }
+    }
+
+    /// The gauge's word where there is no verdict.
+    var noVerdict: String {
+        if frameError != nil { return word("notJudged") }
+        if !loaded.isEmpty { return word("noPicture") }
+        return busy ? word("loading") : word("none")
     }
 
     /// Why there is no verdict; nil where there is one, or soon will be.

@@ -20,7 +20,7 @@ struct CameraScreen: View {
                     .frame(maxWidth: .infinity, maxHeight: .infinity)
                 if let trouble = model.trouble ?? model.frameError { message(trouble) }
             }
-            .overlay(alignment: .topTrailing) { GaugeView(report: model.report).padding(12) }
+            .overlay(alignment: .topTrailing) { GaugeView(report: model.report, noVerdict: model.noVerdict).padding(12) }
             .overlay(alignment: .topLeading) { FiguresView(model: model).padding(12) }
             .overlay(alignment: .bottom) { controls.padding(.bottom, 12) }
         }
@@ -46,7 +46,7 @@ struct CameraScreen: View {
                     Text(model.adviceText(report))
                         .font(.title3.weight(.semibold))
                     if let diagnosis = model.diagnosis {
-                        Text(word("diagnosis", diagnosis))
+                        Text(diagnosis)
                             .font(.subheadline)
                     }
                 }

@@ -29,7 +29,7 @@ final class FrameJudge: @unchecked Sendable {
     }
     var mainModel: MainModel?
     var orientation = CGImagePropertyOrientation.right
-    var onDiagnosis: @Sendable (String) -> Void = { _ in }
+    var onDiagnosis: @Sendable (Result<String, Error>) -> Void = { _ in }
 
     private var stream = VerdictStream()
     private var milliseconds: [EngineKind: Double] = [:]

@@ -17,6 +17,8 @@ extension Optional where Wrapped == Verdict {
 /// word say the verdict; similarity and p-value stand below.
 struct GaugeView: View {
     let report: FrameJudge.Report?
+    /// The word where there is no report.
+    let noVerdict: String
     @Environment(\.accessibilityReduceMotion) private var still
 
     private var verdict: Verdict? { report?.shown }
@@ -34,7 +36,7 @@ struct GaugeView: View {
             ring
                 .frame(width: 84, height: 84)
                 .padding(5)
-            Text(verdict.name)
+            Text(verdict?.kind.name ?? noVerdict)
                 .font(.subheadline.weight(.semibold))
                 .foregroundStyle(verdict.tint)
             Text(word("similarity") + " " + similarity)
@@ -75,8 +77,7 @@ struct GaugeView: View {
     }
 
     private var spoken: String {
-        guard let verdict else { return word("none") }
-        return word(
-            "gaugeValue", Optional(verdict).name, number(verdict.pValue, digits: 3), similarity)
+        guard let verdict else { return noVerdict }
+        return word("gaugeValue", verdict.kind.name, number(verdict.pValue, digits: 3), similarity)
     }
 }

@@ -24,18 +24,19 @@ final class MainModel: @unchecked Sendable {
     }
 
     /// Hands an accepted frame over, unless the one before is still being looked at. `then` is called on the model's queue.
-    func diagnose(_ frame: CVPixelBuffer, orientation: CGImagePropertyOrientation, then: @escaping @Sendable (String) -> Void) {
+    func diagnose(
+        _ frame: CVPixelBuffer, orientation: CGImagePropertyOrientation, then: @escaping @Sendable (Result<String, Error>) -> Void
+    ) {
         guard take() else { return }
         let accepted = Accepted(frame: frame)
         queue.async { [self] in
             defer { give() }
             request.regionOfInterest = centralSquare(of: accepted.frame, orientation: orientation)
-            do {
-                try VNImageRequestHandler(cvPixelBuffer: accepted.frame, orientation: orientation).perform([request])
-                then(describe(request.results ?? []))
-            } catch {
-                then(error.localizedDescription)
-            }
+            then(
+                Result {
+                    try VNImageRequestHandler(cvPixelBuffer: accepted.frame, orientation: orientation).perform([request])
+                    return try describe(request.results ?? [])
+                })
         }
     }
 
@@ -53,7 +54,7 @@ final class MainModel: @unchecked Sendable {
         lock.unlock()
     }
 
-    private func describe(_ results: [VNObservation]) -> String {
+    private func describe(_ results: [VNObservation]) throws -> String {
         let best =
             (results as? [VNClassificationObservation])?.first
             ?? (results as? [VNRecognizedObjectObservation])?.max { $0.confidence < $1.confidence }?.labels.first
@@ -63,6 +64,12 @@ final class MainModel: @unchecked Sendable {
             let values = (0..<min(array.count, 3)).map { number(array[$0].floatValue, digits: 2) }
             return "\(observation.featureName): \(values.joined(separator: ", "))\(array.count > 3 ? " …" : "")"
         }
-        return word("noAnswer")
+        throw MainModelError.noAnswer
     }
+}
+
+enum MainModelError: LocalizedError {
+    case noAnswer
+
+    var errorDescription: String? { word("noAnswer") }
 }

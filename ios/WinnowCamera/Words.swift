@@ -21,18 +21,19 @@ func digits(apart difference: Float) -> Int {
     return min(max(1 + Int((-log10(abs(difference))).rounded(.up)), 2), 6)
 }
 
-extension Optional where Wrapped == Verdict {
+extension Verdict.Kind {
     /// The verdict in a word.
     var name: String {
-        switch self?.kind {
+        switch self {
         case .normal: return word("normal")
         case .unsure: return word("unsure")
         case .abnormal: return word("abnormal")
-        case nil: return word("none")
         }
     }
+}
 
-    /// The same as a sign, for those who do not tell the colours apart.
+extension Optional where Wrapped == Verdict {
+    /// The verdict as a sign, for those who do not tell the colours apart.
     var sign: String {
         switch self?.kind {
         case .normal: return "checkmark"
