@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import AVFoundation
 import ImageIO
+import QuartzCore
 import SwiftUI
 import UIKit
 import Winnow
+
+/// How full the gauge's ring is, 0 to 1. It moves with the frames, and what observes it, the ring alone, is drawn as often.
+@MainActor
+final class GaugeLevel: ObservableObject {
+    @Published var filled = 0.0
+}
 
 /// What the screen shows. Frames are judged on the camera's queue; only reports come here.
 @MainActor
 final class CameraModel: ObservableObject {
     @Published private(set) var state = CameraState.starting
+    /// Of a frame a few times a second, as faster numbers cannot be read; at once where the verdict has changed.
     @Published private(set) var report: FrameJudge.Report?
     /// What the main model says of the last accepted picture, or why it says nothing.
     @Published private(set) var diagnosis: String?
@@ -26,8 +34,11 @@ final class CameraModel: ObservableObject {
         didSet { choose(engine) }
     }
 
+    let level = GaugeLevel()
     let source = CameraSource()
     private let judge = FrameJudge()
+    private let reportEvery = 0.15  // seconds
+    private var reported = -Double.infinity
     private var position = AVCaptureDevice.Position.back
     private var lastChange: Task<Void, Never>?
 
@@ -139,14 +150,24 @@ final class CameraModel: ObservableObject {
 
     private func take(_ result: Result<FrameJudge.Report?, Error>) {
         switch result {
-        case .success(let report):
-            if let report, self.report?.shown.kind != report.shown.kind { announce(report) }
-            self.report = report
-            frameError = nil
-            if report?.shown.isNormal != true { diagnosis = nil }
+        case .success(.some(let report)): show(report)
+        case .success(.none): forgetPicture()
         case .failure(let failure):
-            forgetPicture()
-            frameError = failure.localizedDescription
+            forgetPicture(because: failure.localizedDescription)
+        }
+    }
+
+    private func show(_ next: FrameJudge.Report) {
+        if level.filled != Double(next.gauge) { level.filled = Double(next.gauge) }
+        if frameError != nil { frameError = nil }
+        let now = CACurrentMediaTime()
+        let changed = report?.shown.kind != next.shown.kind
+        guard changed || now - reported >= reportEvery else { return }
+        reported = now
+        report = next
+        if changed {
+            diagnosis = nil
+            announce(next)
         }
     }
 
@@ -165,11 +186,12 @@ final class CameraModel: ObservableObject {
         }
     }
 
-    /// Nothing of a picture is shown that is no longer there.
-    private func forgetPicture() {
-        report = nil
-        diagnosis = nil
-        frameError = nil
+    /// Nothing of a picture is shown that is no longer there, or could not be judged. Called with every frame: what is as it was is not set.
+    private func forgetPicture(because error: String? = nil) {
+        if level.filled != 0 { level.filled = 0 }
+        if report != nil { report = nil }
+        if diagnosis != nil { diagnosis = nil }
+        if frameError != error { frameError = error }
     }
 
     private func announce(_ report: FrameJudge.Report) {

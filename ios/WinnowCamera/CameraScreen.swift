@@ -20,7 +20,7 @@ struct CameraScreen: View {
                     .frame(maxWidth: .infinity, maxHeight: .infinity)
                 if let trouble = model.trouble ?? model.frameError { message(trouble) }
             }
-            .overlay(alignment: .topTrailing) { GaugeView(report: model.report, noVerdict: model.noVerdict).padding(12) }
+            .overlay(alignment: .topTrailing) { gauge.padding(12) }
             .overlay(alignment: .topLeading) { FiguresView(model: model).padding(12) }
             .overlay(alignment: .bottom) { controls.padding(.bottom, 12) }
         }
@@ -37,6 +37,10 @@ struct CameraScreen: View {
                     .animation(.easeInOut(duration: 0.25), value: shown?.kind)
                     .accessibilityHidden(true)
             }
+    }
+
+    private var gauge: some View {
+        GaugeView(report: model.report, level: model.level, noVerdict: model.noVerdict)
     }
 
     private var controls: some View {

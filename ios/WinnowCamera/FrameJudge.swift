@@ -16,7 +16,7 @@ final class FrameJudge: @unchecked Sendable {
         /// Of that engine's gate, like the advice.
         let threshold: Float
         let advice: String?
-        /// What the last frame took, of each engine that has a model.
+        /// What a frame takes, the median of the last few, of each engine that has a model.
         let milliseconds: [EngineKind: Double]
         /// Why an engine could not judge the last frame that it got.
         let errors: [EngineKind: String]
@@ -32,7 +32,7 @@ final class FrameJudge: @unchecked Sendable {
     var onDiagnosis: @Sendable (Result<String, Error>) -> Void = { _ in }
 
     private var stream = VerdictStream()
-    private var milliseconds: [EngineKind: Double] = [:]
+    private var milliseconds: [EngineKind: [Double]] = [:]  // of the last frames
     private var errors: [EngineKind: String] = [:]
     private var times: [Double] = []
     private var frames = 0
@@ -40,6 +40,7 @@ final class FrameJudge: @unchecked Sendable {
 
     private let compareEvery = 30  // frames; the other engine judges one too, so that both times are shown
     private let handOverEvery = 0.5  // seconds
+    private let medianOf = 15  // frames; one that an interruption or a model's first run made slow does not show
 
     /// Forgets what an engine took and what was shown, after models have changed.
     func reset() {
@@ -64,7 +65,7 @@ final class FrameJudge: @unchecked Sendable {
         if verdict.isNormal && shown.isNormal { handOver(frame, at: seconds) }
         return Report(
             shown: shown, engine: kind, gauge: gauge(shown, engine), threshold: engine.threshold, advice: engine.advice,
-            milliseconds: milliseconds, errors: errors, framesPerSecond: rate(at: CACurrentMediaTime()))
+            milliseconds: milliseconds.mapValues { median(of: $0) }, errors: errors, framesPerSecond: rate(at: CACurrentMediaTime()))
     }
 
     /// On the verdict's side of half, also while the averages lead a verdict that is about to change.
@@ -77,7 +78,8 @@ final class FrameJudge: @unchecked Sendable {
         do {
             let start = CACurrentMediaTime()
             let verdict = try engine.judge(frame, orientation: orientation)
-            milliseconds[kind] = 1000 * (CACurrentMediaTime() - start)
+            let last = milliseconds[kind, default: []] + [1000 * (CACurrentMediaTime() - start)]
+            milliseconds[kind] = Array(last.suffix(medianOf))
             errors[kind] = nil
             return verdict
         } catch {
@@ -85,6 +87,10 @@ final class FrameJudge: @unchecked Sendable {
             errors[kind] = error.localizedDescription
             throw error
         }
+    }
+
+    private func median(of values: [Double]) -> Double {
+        values.sorted()[values.count / 2]
     }
 
     /// Frames judged in the last second.

@@ -17,13 +17,11 @@ extension Optional where Wrapped == Verdict {
 /// word say the verdict; similarity and p-value stand below.
 struct GaugeView: View {
     let report: FrameJudge.Report?
+    let level: GaugeLevel
     /// The word where there is no report.
     let noVerdict: String
-    @Environment(\.accessibilityReduceMotion) private var still
 
     private var verdict: Verdict? { report?.shown }
-
-    private var filled: Double { Double(report?.gauge ?? 0) }
 
     /// With as many digits as it takes to tell it from the threshold.
     private var similarity: String {
@@ -58,11 +56,7 @@ struct GaugeView: View {
         ZStack {
             Circle()
                 .stroke(.white.opacity(0.16), lineWidth: 9)
-            Circle()
-                .trim(from: 0, to: filled)
-                .stroke(verdict.tint, style: StrokeStyle(lineWidth: 9, lineCap: .round))
-                .rotationEffect(.degrees(-90))
-                .animation(still ? nil : .linear(duration: 0.12), value: filled)
+            GaugeRing(level: level, tint: verdict.tint)
             Capsule()
                 .frame(width: 2.5, height: 11)
                 .offset(y: 42)
@@ -70,7 +64,7 @@ struct GaugeView: View {
             Image(systemName: verdict.sign)
                 .font(.title2.bold())
                 .offset(y: -8)
-            Text(verdict == nil ? "" : number(Float(100 * filled), digits: 0))
+            Text(report.map { number(100 * $0.gauge, digits: 0) } ?? "")
                 .font(.caption.monospacedDigit())
                 .offset(y: 18)
         }
@@ -79,5 +73,20 @@ struct GaugeView: View {
     private var spoken: String {
         guard let verdict else { return noVerdict }
         return word("gaugeValue", verdict.kind.name, number(verdict.pValue, digits: 3), similarity)
+    }
+}
+
+/// The part of the gauge that moves with the frames.
+struct GaugeRing: View {
+    @ObservedObject var level: GaugeLevel
+    let tint: Color
+    @Environment(\.accessibilityReduceMotion) private var still
+
+    var body: some View {
+        Circle()
+            .trim(from: 0, to: level.filled)
+            .stroke(tint, style: StrokeStyle(lineWidth: 9, lineCap: .round))
+            .rotationEffect(.degrees(-90))
+            .animation(still ? nil : .linear(duration: 0.12), value: level.filled)
     }
 }
