@@ -15,7 +15,9 @@ final class GaugeLevel: ObservableObject {
 /// What the screen shows. Frames are judged on the camera's queue; only reports come here.
 @MainActor
 final class CameraModel: ObservableObject {
-    @Published private(set) var state = CameraState.starting
+    @Published private(set) var state = CameraState.starting {
+        didSet { UIApplication.shared.isIdleTimerDisabled = state == .running }  // else the screen goes dark over a live picture
+    }
     /// Of a frame a few times a second, as faster numbers cannot be read; at once where the verdict has changed.
     @Published private(set) var report: FrameJudge.Report?
     /// What the main model says of the last accepted picture, or why it says nothing.
