@@ -156,6 +156,9 @@ def project():
     app = os.path.join(root, "ios", "WinnowCamera")
     description = open(os.path.join(root, "ios", "project.yml")).read()
     check("NSCameraUsageDescription" in description and "path: .." in description)
+    imported = set(re.findall(r'importedAs: "(.*?)"', open(os.path.join(app, "ModelStore.swift")).read()))
+    declared = set(re.findall(r"UTTypeIdentifier: (\S+)", description))
+    check(imported == declared and len(imported) == 3, "types of files:", imported ^ declared)
     with open(os.path.join(app, "PrivacyInfo.xcprivacy"), "rb") as file:
         check(plistlib.load(file)["NSPrivacyTracking"] is False)
     icons = os.path.join(app, "Assets.xcassets", "AppIcon.appiconset")

@@ -109,6 +109,11 @@ final class CameraModel: ObservableObject {
         }
     }
 
+    /// Of a file that could not even be picked.
+    func tell(_ failure: Error) {
+        fileError = failure.localizedDescription
+    }
+
     func forget(_ slot: ModelSlot) async {
         await change {
             slot.forget()

@@ -20,10 +20,15 @@ enum ModelSlot: String, CaseIterable, Identifiable, Sendable {
         }
     }
 
+    /// By the identifiers that project.yml declares, and by those that other apps may have declared for the same suffixes.
     var types: [UTType] {
-        self == .gate
-            ? [UTType(importedAs: "org.winnow.safetensors")]
-            : ["mlmodel", "mlpackage"].compactMap { UTType(filenameExtension: $0) } + [.package]
+        switch self {
+        case .gate:
+            return [UTType(importedAs: "org.winnow.safetensors")] + ["safetensors"].compactMap { UTType(filenameExtension: $0) }
+        case .coreMLGate, .main:
+            return [UTType(importedAs: "com.apple.coreml.model"), UTType(importedAs: "com.apple.coreml.mlpackage"), .package]
+                + ["mlmodel", "mlpackage"].compactMap { UTType(filenameExtension: $0) }
+        }
     }
 
     /// The name of the file that was chosen.

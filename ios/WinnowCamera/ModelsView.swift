@@ -36,7 +36,10 @@ struct ModelsView: View {
             .overlay { if model.busy { ProgressView(word("loading")) } }
         }
         .fileImporter(isPresented: $picking, allowedContentTypes: slot.types) { result in
-            if case .success(let url) = result { Task { await model.open(url, as: slot) } }
+            switch result {
+            case .success(let url): Task { await model.open(url, as: slot) }
+            case .failure(let failure): model.tell(failure)
+            }
         }
     }
 
