@@ -116,8 +116,12 @@ final class CameraModel: ObservableObject {
 
     func forget(_ slot: ModelSlot) async {
         await change {
-            slot.forget()
-            await self.load()
+            do {
+                try slot.forget()
+                await self.load()
+            } catch {
+                self.fileError = "\(slot.title): \(error.localizedDescription)"
+            }
         }
     }
 

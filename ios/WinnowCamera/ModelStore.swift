@@ -52,13 +52,14 @@ enum ModelSlot: String, CaseIterable, Identifiable, Sendable {
         case .gate:
             fresh = files.temporaryDirectory.appendingPathComponent(UUID().uuidString)
             try files.copyItem(at: picked, to: fresh)
-            _ = try Gate(contentsOf: fresh)
-        case .coreMLGate:
+        case .coreMLGate, .main:
             fresh = try await MLModel.compileModel(at: picked)
-            _ = try CoreMLEngine(compiled: fresh)
-        case .main:
-            fresh = try await MLModel.compileModel(at: picked)
-            _ = try MainModel(compiled: fresh)
+        }
+        defer { try? files.removeItem(at: fresh) }  // it is still there where it was refused
+        switch self {
+        case .gate: _ = try Gate(contentsOf: fresh)
+        case .coreMLGate: _ = try CoreMLEngine(compiled: fresh)
+        case .main: _ = try MainModel(compiled: fresh)
         }
         let home = try place()
         if files.fileExists(atPath: home.path) {
@@ -69,8 +70,9 @@ enum ModelSlot: String, CaseIterable, Identifiable, Sendable {
         UserDefaults.standard.set(picked.lastPathComponent, forKey: "name." + rawValue)
     }
 
-    func forget() {
-        if let file = try? place() { try? FileManager.default.removeItem(at: file) }
+    func forget() throws {
+        let file = try place()
+        if FileManager.default.fileExists(atPath: file.path) { try FileManager.default.removeItem(at: file) }
         UserDefaults.standard.removeObject(forKey: "name." + rawValue)
     }
 
