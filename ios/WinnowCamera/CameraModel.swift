@@ -53,6 +53,7 @@ final class CameraModel: ObservableObject {
                 DispatchQueue.main.async { [weak self] in self?.take(result) }
             }
             source.onState = { [weak self] state, device in
+                judge.reset()
                 DispatchQueue.main.async { [weak self] in self?.take(state, device) }
             }
             judge.onDiagnosis = { [weak self] answer in
@@ -183,10 +184,10 @@ final class CameraModel: ObservableObject {
     }
 
     private func take(_ state: CameraState, _ device: AVCaptureDevice?) {
+        if state != .running || device !== self.device { forgetPicture() }
         self.state = state
         self.device = device
         if let device { aspect = device.aspect }
-        if state != .running { forgetPicture() }
     }
 
     private func take(_ answer: Result<String, Error>) {

@@ -42,7 +42,6 @@ final class PreviewView: UIView {
         guard let device, device !== followed else { return }
         followed = device
         let coordinator = AVCaptureDevice.RotationCoordinator(device: device, previewLayer: previewLayer)
-        rotation = coordinator
         let change: @Sendable () -> Void = { [weak self] in
             DispatchQueue.main.async { [weak self] in self?.turn() }
         }
@@ -50,6 +49,7 @@ final class PreviewView: UIView {
             coordinator.observe(\.videoRotationAngleForHorizonLevelPreview) { _, _ in change() },
             coordinator.observe(\.videoRotationAngleForHorizonLevelCapture) { _, _ in change() },
         ]
+        rotation = coordinator  // now that nothing observes the one before
         turn()
     }
 

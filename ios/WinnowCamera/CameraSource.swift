@@ -15,7 +15,7 @@ enum CameraState: Equatable, Sendable {
 /// The camera, and frames from it. All but `session`, which a preview layer shows, belongs to `queue`; frames arrive there, one at a time, the
 /// newest only.
 final class CameraSource: NSObject, @unchecked Sendable {
-    let queue = DispatchQueue(label: "camera", qos: .userInitiated)
+    let queue = DispatchQueue(label: "camera", qos: .userInitiated, autoreleaseFrequency: .workItem)
     let session = AVCaptureSession()
 
     /// On `queue`.
@@ -83,7 +83,8 @@ final class CameraSource: NSObject, @unchecked Sendable {
         input = nil
         guard session.canAddInput(next) else { throw Missing() }
         session.addInput(next)
-        if session.outputs.isEmpty, session.canAddOutput(output) {
+        if session.outputs.isEmpty {
+            guard session.canAddOutput(output) else { throw Missing() }
             session.addOutput(output)
             output.alwaysDiscardsLateVideoFrames = true
             output.setSampleBufferDelegate(self, queue: queue)
@@ -92,6 +93,10 @@ final class CameraSource: NSObject, @unchecked Sendable {
         output.videoSettings = [
             kCVPixelBufferPixelFormatTypeKey as String: kCVPixelFormatType_420YpCbCr8BiPlanarFullRange
         ]
+        // Unturned, whatever a camera's connection begins with: the angle that the preview tells is the whole turn.
+        if let connection = output.connection(with: .video), connection.isVideoRotationAngleSupported(0) {
+            connection.videoRotationAngle = 0
+        }
         try chooseFormat(of: device)
         input = next
     }

@@ -42,11 +42,12 @@ final class FrameJudge: @unchecked Sendable {
     private let handOverEvery = 0.5  // seconds
     private let medianOf = 15  // frames; one that an interruption or a model's first run made slow does not show
 
-    /// Forgets what an engine took and what was shown, after models have changed.
+    /// Forgets what an engine took and what was shown, after models or the camera have changed.
     func reset() {
         stream = VerdictStream()
         milliseconds = [:]
         errors = [:]
+        lastHandOver = -.infinity
     }
 
     /// nil where no engine has a model.

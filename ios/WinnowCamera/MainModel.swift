@@ -8,7 +8,7 @@ import Vision
 /// hold the camera up, and takes one picture at a time.
 final class MainModel: @unchecked Sendable {
     private let request: VNCoreMLRequest
-    private let queue = DispatchQueue(label: "main model", qos: .userInitiated)
+    private let queue = DispatchQueue(label: "main model", qos: .userInitiated, autoreleaseFrequency: .workItem)
     private let lock = NSLock()
     private var busy = false  // guarded by lock
 
