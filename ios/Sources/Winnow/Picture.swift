@@ -43,10 +43,13 @@ public struct Picture {
         _ pixels: UnsafeRawBufferPointer, width: Int, height: Int, bytesPerRow: Int? = nil, format: Format, orientation: Int = 1,
         region: Region = .whole
     ) throws {
-        let stride = bytesPerRow ?? width * format.bytes
-        guard (1...65_535).contains(width), (1...65_535).contains(height), stride >= width * format.bytes,
-            pixels.count >= stride * (height - 1) + width * format.bytes
-        else {
+        guard (1...65_535).contains(width), (1...65_535).contains(height) else {
+            throw WinnowError(.argument, "a picture of \(width) x \(height) pixels: both must be 1 to 65535")
+        }
+        let row = width * format.bytes
+        let stride = bytesPerRow ?? row
+        // By division: a stride may be any number.
+        guard stride >= row, pixels.count >= row, height == 1 || (pixels.count - row) / (height - 1) >= stride else {
             throw WinnowError(.argument, "\(pixels.count) bytes are not \(width) x \(height) pixels in rows of \(stride)")
         }
         image = winnow_image()

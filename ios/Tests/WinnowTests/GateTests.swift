@@ -107,10 +107,24 @@ final class GateTests: XCTestCase {
         XCTAssertThrowsError(try Gate(data: Data(repeating: 7, count: 100))) { error in
             XCTAssertEqual((error as? WinnowError)?.code, .format)
         }
-        XCTAssertThrowsError(
-            try [UInt8](repeating: 0, count: 10).withUnsafeBytes { try Picture($0, width: 2, height: 2, format: .rgb) }
-        ) { error in
-            XCTAssertEqual((error as? WinnowError)?.code, .argument)
+    }
+
+    func testPicturesThatTheBytesCannotBeAreRefused() throws {
+        let bytes = [UInt8](repeating: 0, count: 12)
+        func picture(_ width: Int, _ height: Int, _ stride: Int?) throws {
+            _ = try bytes.withUnsafeBytes { try Picture($0, width: width, height: height, bytesPerRow: stride, format: .rgb) }
+        }
+        try picture(2, 2, nil)
+        try picture(2, 2, 6)
+        try picture(1, 2, 9)
+        try picture(2, 1, Int.max)
+        let wrong: [(Int, Int, Int?)] = [
+            (2, 3, nil), (2, 2, 7), (2, 2, 5), (1, 2, 10), (0, 2, nil), (2, 0, nil), (Int.max, 1, nil), (1, Int.max, nil), (2, 2, Int.max),
+        ]
+        for (width, height, stride) in wrong {
+            XCTAssertThrowsError(try picture(width, height, stride), "\(width) x \(height)") { error in
+                XCTAssertEqual((error as? WinnowError)?.code, .argument)
+            }
         }
     }
 }
