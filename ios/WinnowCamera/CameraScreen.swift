@@ -20,8 +20,7 @@ struct CameraScreen: View {
                     .frame(maxWidth: .infinity, maxHeight: .infinity)
                 if let trouble = model.trouble ?? model.frameError { message(trouble) }
             }
-            .overlay(alignment: .topTrailing) { gauge.padding(12) }
-            .overlay(alignment: .topLeading) { FiguresView(model: model).padding(12) }
+            .overlay(alignment: .top) { instruments.padding(12) }
             .overlay(alignment: .bottom) { controls.padding(.bottom, 12) }
         }
         .sheet(isPresented: $choosing) { ModelsView(model: model) }
@@ -39,8 +38,13 @@ struct CameraScreen: View {
             }
     }
 
-    private var gauge: some View {
-        GaugeView(report: model.report, level: model.level, noVerdict: model.noVerdict)
+    /// Side by side: where the screen is narrow the figures give way, instead of standing under the gauge.
+    private var instruments: some View {
+        HStack(alignment: .top, spacing: 8) {
+            FiguresView(model: model)
+            Spacer(minLength: 0)
+            GaugeView(report: model.report, level: model.level, noVerdict: model.noVerdict)
+        }
     }
 
     private var controls: some View {
