@@ -83,8 +83,9 @@ static void print_text(const wn_gate_file *gate, const winnow_lesson *lesson, in
            gate->calibration.count, lesson->sources, lesson->sources == 1 ? "" : "s",
            (double)gate->calibration.threshold, 100 * gate->calibration.promise.false_reject);
     if (gate->source != WN_CALIBRATED_BY_SOURCE)
-        printf("             the promise holds for %s and place%s only; three sources or more widen it\n",
-               lesson->sources == 1 ? "this camera" : "these cameras", lesson->sources == 1 ? "" : "s");
+        printf("             the promise holds for %s and place%s only; %s widen it\n",
+               lesson->sources == 1 ? "this camera" : "these cameras", lesson->sources == 1 ? "" : "s",
+               lesson->sources < 3 ? "three sources or more" : "more photos of the smaller sources");
     printf("each photo judged by a gate without it %5s %8s\n", "before", "after");
     print_row("known normals turned away", lesson->before.rejected, lesson->after.rejected);
     print_row("known abnormals let through", lesson->before.accepted, lesson->after.accepted);

@@ -144,8 +144,11 @@ static const char *scope(const wn_gate_file *gate)
         return gate->calibration.groups == 1
                    ? "photos of one source: the promise holds for this camera and place only; "
                      "three sources (subfolders) or more widen it"
-                   : "photos of two sources: the promise holds for these cameras and places "
-                     "only; three or more widen it";
+               : gate->calibration.groups == 2
+                   ? "photos of two sources: the promise holds for these cameras and places "
+                     "only; three or more widen it"
+                   : "one source has over two thirds of the photos, or two nearly all: the promise holds "
+                     "for these cameras and places only; more photos of the others widen it";
     default:
         return "held-out photos: holds for photos like these";
     }

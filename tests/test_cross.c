@@ -64,43 +64,69 @@ static void add_source(const world *w, int kind, int group, int photos, wn_sampl
     }
 }
 
-/* Share of NEW normals of a new source that the gate of one draw of the world rejects. */
+typedef struct made {
+    wn_scorer scorer;
+    wn_calibration calibration;
+    bool by_group;
+} made;
+
+static made make_gate(const world *w, const wn_samples *samples)
+{
+    made gate;
+    wn_scorer_spec spec;
+    wn_folds folds;
+    winnow_error error;
+    float *score = calloc((size_t)samples->count, sizeof *score);
+    assert_int_equal(wn_spec_parse(w->spec, &spec, NULL), WINNOW_OK);
+    if (wn_folds_create(samples, &folds, &error) ||
+        wn_cross_fit(&spec, samples, &folds, NULL, false, &gate.scorer, score, &error) ||
+        wn_cross_calibrate(samples, &folds, score, w->promise, &gate.calibration, &error))
+        fail_msg("%s", error.message);
+    gate.by_group = folds.by_group;
+    wn_folds_free(&folds);
+    free(score);
+    return gate;
+}
+
+static void free_gate(made *gate)
+{
+    wn_calibration_free(&gate->calibration);
+    wn_scorer_free(&gate->scorer);
+}
+
+/* Share of NEW photos of a kind, of a new source, that the gate rejects. */
+static double turned_away(const world *w, int kind, const made *gate)
+{
+    const int dim[WN_FEATURES] = {DIM};
+    wn_samples fresh;
+    float scratch[DIM];
+    int below = 0;
+    wn_samples_init(&fresh, dim);
+    add_source(w, kind, 0, NEW, &fresh);
+    for (int i = 0; i < NEW; i++) {
+        const float *const feature[WN_FEATURES] = {fresh.feature[0] + i * DIM};
+        below += wn_scorer_score(&gate->scorer, feature, scratch) < gate->calibration.threshold;
+    }
+    wn_samples_free(&fresh);
+    return (double)below / NEW;
+}
+
+/* Of normals, by the gate of one draw of the world. */
 static double rejected(const world *w, bool *over_groups)
 {
     const int dim[WN_FEATURES] = {DIM};
     wn_samples samples;
-    wn_scorer_spec spec;
-    wn_folds folds;
-    wn_scorer scorer;
-    wn_calibration calibration;
-    winnow_error error;
     wn_samples_init(&samples, dim);
     for (int g = 0; g < w->sources; g++)
         add_source(w, 0, g, w->photos / 2 + (int)(w->photos * uniform()), &samples);
     for (int g = 0; g < 3 && w->abnormals; g++)
         add_source(w, 1, w->sources + g, 20, &samples);
-    float *score = calloc((size_t)samples.count, sizeof *score), scratch[DIM];
-    assert_int_equal(wn_spec_parse(w->spec, &spec, NULL), WINNOW_OK);
-    if (wn_folds_create(&samples, &folds, &error) ||
-        wn_cross_fit(&spec, &samples, &folds, NULL, false, &scorer, score, &error) ||
-        wn_cross_calibrate(&samples, &folds, score, w->promise, &calibration, &error))
-        fail_msg("%s", error.message);
-    *over_groups = calibration.over_groups;
-    wn_samples fresh;
-    wn_samples_init(&fresh, dim);
-    add_source(w, 0, 0, NEW, &fresh);
-    int below = 0;
-    for (int i = 0; i < NEW; i++) {
-        const float *const feature[WN_FEATURES] = {fresh.feature[0] + i * DIM};
-        below += wn_scorer_score(&scorer, feature, scratch) < calibration.threshold;
-    }
-    wn_samples_free(&fresh);
-    wn_calibration_free(&calibration);
-    wn_scorer_free(&scorer);
-    wn_folds_free(&folds);
+    made gate = make_gate(w, &samples);
+    const double share = turned_away(w, 0, &gate);
+    *over_groups = gate.calibration.over_groups;
+    free_gate(&gate);
     wn_samples_free(&samples);
-    free(score);
-    return (double)below / NEW;
+    return share;
 }
 
 static double mean_rejected(const world *w, int draws, bool over_groups)
@@ -153,6 +179,47 @@ static void few_sources_come_near_the_promise_on_a_new_one(void **state)
         fail_msg("left out %g, pooled %g", share, broken);
 }
 
+/* Abnormals that pass, on average over draws of the world with sources of these sizes. */
+static double mean_accepted(const world *w, const int size[3], bool by_group)
+{
+    enum { TIMES = 100 };
+    const int dim[WN_FEATURES] = {DIM};
+    double sum = 0;
+    for (int i = 0; i < TIMES; i++) {
+        wn_samples samples;
+        wn_samples_init(&samples, dim);
+        for (int g = 0; g < 3; g++)
+            add_source(w, 0, g, size[g], &samples);
+        made gate = make_gate(w, &samples);
+        assert_int_equal(gate.by_group, by_group);
+        sum += (1 - turned_away(w, 1, &gate)) / TIMES;
+        free_gate(&gate);
+        wn_samples_free(&samples);
+    }
+    return sum;
+}
+
+/* A gate of a few photos knows nothing of a source of many: what it says of that one is no threshold. */
+static void no_mix_of_sources_opens_the_gate(void **state)
+{
+    (void)state;
+    const world w = {3, 0, 0.7, false, "knn:bottleneck", {0.05, 0}};
+    const struct {
+        int size[3];
+        bool by_group;
+    } mixes[] = {{{165, 1, 1}, false},   {{165, 5, 5}, false},  {{165, 20, 20}, false},
+                 {{165, 41, 41}, false}, {{165, 42, 42}, true}, {{100, 100, 1}, false},
+                 {{95, 95, 10}, true},   {{60, 60, 60}, true},  {{165, 165, 0}, false},
+                 {{20, 20, 20}, true}};
+    const double shared = mean_accepted(&w, (const int[3]){80, 80, 80}, true);
+    for (size_t i = 0; i < sizeof mixes / sizeof *mixes; i++) {
+        const double share = mean_accepted(&w, mixes[i].size, mixes[i].by_group);
+        if (!(share <= 2 * shared))
+            fail_msg("%d+%d+%d: %g, not %g", mixes[i].size[0], mixes[i].size[1], mixes[i].size[2], share,
+                     shared);
+    }
+}
+
 /* A source of abnormals that holds all but one of them is left out in parts: a gate needs some to be fitted
  * to. */
 static void a_source_of_nearly_all_abnormals_is_left_out_in_parts(void **state)
@@ -189,6 +256,7 @@ int main(void)
         cmocka_unit_test(one_source_keeps_the_promise),
         cmocka_unit_test(many_sources_keep_the_promise_on_a_new_one),
         cmocka_unit_test(few_sources_come_near_the_promise_on_a_new_one),
+        cmocka_unit_test(no_mix_of_sources_opens_the_gate),
         cmocka_unit_test(a_source_of_nearly_all_abnormals_is_left_out_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

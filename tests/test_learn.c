@@ -275,6 +275,38 @@ static void sources_widen_the_promise(void **state)
     winnow_bytes_free(out.data);
 }
 
+/* One picture of each of two more: the gate is still one camera's. */
+static void single_pictures_do_not_widen_the_promise(void **state)
+{
+    static const char *const cameras[] = {"house", "shed"};
+    const test_file *backbone = *state;
+    winnow_learner *learner;
+    winnow_lesson lesson;
+    assert_int_equal(winnow_learner_create(backbone->data, backbone->size, &learner, NULL), WINNOW_OK);
+    winnow_learner_source(learner, "field", NULL);
+    add(learner, GRASS, 0, 60, WINNOW_LABEL_NORMAL);
+    test_file first = learn(learner, NULL);
+    winnow_learner_free(learner);
+    assert_int_equal(winnow_learner_create(first.data, first.size, &learner, NULL), WINNOW_OK);
+    for (unsigned c = 0; c < 2; c++) {
+        winnow_learner_source(learner, cameras[c], NULL);
+        add(learner, GRASS, 60 + c, 1, WINNOW_LABEL_NORMAL);
+    }
+    test_file second = learn(learner, &lesson);
+    assert_int_equal(lesson.sources, 3);
+    wn_gate_file before, after;
+    assert_int_equal(wn_gate_file_parse(first.data, first.size, true, &before, NULL), WINNOW_OK);
+    assert_int_equal(wn_gate_file_parse(second.data, second.size, true, &after, NULL), WINNOW_OK);
+    assert_int_equal(after.source, WN_CALIBRATED_BY_BLOCK);
+    assert_true(after.calibration.threshold > 0.999f * before.calibration.threshold);
+    assert_true(accepted(second, WEEDS) <= accepted(first, WEEDS) + 0.05);
+    wn_gate_file_free(&before);
+    wn_gate_file_free(&after);
+    winnow_learner_free(learner);
+    winnow_bytes_free(first.data);
+    winnow_bytes_free(second.data);
+}
+
 static void a_camera_recalibrates_a_gate(void **state)
 {
     const test_file *backbone = *state;
@@ -392,6 +424,7 @@ int main(void)
         cmocka_unit_test(what_is_told_again_is_corrected),
         cmocka_unit_test(frames_of_a_scene_count_once),
         cmocka_unit_test(sources_widen_the_promise),
+        cmocka_unit_test(single_pictures_do_not_widen_the_promise),
         cmocka_unit_test(a_camera_recalibrates_a_gate),
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(memory_is_bounded),

@@ -34,9 +34,26 @@ static int fold_groups(const int *size, int groups, int *fold_of)
     return folds;
 }
 
+/* Whether every source can be left out whole: what stays must be much the gate that is shipped. Of normals a
+ * third stays without any source, and a twentieth without any two, so that it is three sources that are left
+ * out in turn; of abnormals, which set no threshold, a tenth, and enough to fit to. */
+static bool sources_suffice(const int *size, int count, bool normal)
+{
+    int largest = 0, second = 0;
+    for (int g = 0; g < WN_MAX_GROUPS; g++)
+        if (size[g] > largest) {
+            second = largest;
+            largest = size[g];
+        } else if (size[g] > second) {
+            second = size[g];
+        }
+    const int64_t without = count - largest, without_two = without - second;
+    return normal ? 3 * without >= count && 20 * without_two >= count
+                  : 10 * without >= count && without >= WN_LEAST_ABNORMALS;
+}
+
 /* size and fold_of: [WN_MAX_GROUPS], scratch. */
-static int fold_kind(const wn_samples *samples, bool normal, int least_groups, wn_folds *folds, int *size,
-                     int *fold_of)
+static int fold_kind(const wn_samples *samples, bool normal, wn_folds *folds, int *size, int *fold_of)
 {
     int count = 0, groups = 0, at = 0;
     memset(size, 0, WN_MAX_GROUPS * sizeof *size);
@@ -45,10 +62,7 @@ static int fold_kind(const wn_samples *samples, bool normal, int least_groups, w
             groups += size[samples->group[i]]++ == 0;
             count++;
         }
-    int largest = 0;
-    for (int g = 0; g < WN_MAX_GROUPS; g++)
-        largest = size[g] > largest ? size[g] : largest;
-    const bool by_group = groups >= least_groups && count - largest >= WN_LEAST_ABNORMALS;
+    const bool by_group = count && sources_suffice(size, count, normal);
     int total = by_group ? fold_groups(size, groups, fold_of) : count < WN_MOST_FOLDS ? count : WN_MOST_FOLDS;
     for (int i = 0; i < samples->count; i++)
         if (is_normal(samples, i) == normal)
@@ -69,8 +83,8 @@ winnow_status wn_folds_create(const wn_samples *samples, wn_folds *folds, winnow
         free(size);
         return wn_fail_memory(error);
     }
-    folds->normals = fold_kind(samples, true, WN_LEAST_GROUPS, folds, size, size + WN_MAX_GROUPS);
-    folds->abnormals = fold_kind(samples, false, 2, folds, size, size + WN_MAX_GROUPS);
+    folds->normals = fold_kind(samples, true, folds, size, size + WN_MAX_GROUPS);
+    folds->abnormals = fold_kind(samples, false, folds, size, size + WN_MAX_GROUPS);
     free(size);
     return WINNOW_OK;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Scores of photos by gates that never saw them, which is what calibration and the choice of a scorer need.
  *
- * Normals are left out a source at a time where there are three sources or more (a random split promises 5%
- * and rejects 13-44% on a camera it never saw), else in blocks of neighbours, so that the frames of a burst
- * stay together. Abnormals likewise, in turns of their own: by source where there are two of them and the
- * others suffice to fit to. */
+ * Normals are left out a source at a time where three sources or more share them well enough
+ * (docs/calibration.md; a random split promises 5% and rejects 13-44% on a camera it never saw), else in
+ * blocks of neighbours, so that the frames of a burst stay together: a source of nearly all photos, judged by
+ * a gate made of the few others, would set a threshold that lets everything pass. Abnormals likewise, in
+ * turns of their own, from two sources on. */
 #ifndef WN_CROSS_H
 #define WN_CROSS_H
 
@@ -12,8 +13,7 @@
 #include "scorer.h"
 
 enum {
-    WN_LEAST_GROUPS = 3, /* fewer sources than that cannot be left out in turn */
-    WN_MOST_FOLDS = 10   /* more sources than that are left out several at a time */
+    WN_MOST_FOLDS = 10 /* more sources than that are left out several at a time */
 };
 
 typedef struct wn_folds {

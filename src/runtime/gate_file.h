@@ -16,8 +16,8 @@ enum { WN_MAX_CLASSES = 256, WN_MEMORY = 2048 };
 /* Where the calibration scores come from. */
 typedef enum wn_calibration_source {
     WN_CALIBRATED_BY_SOURCE, /* each source was scored by a gate made of the others */
-    WN_CALIBRATED_BY_BLOCK,  /* one or two sources: each block of neighbouring photos by a gate of the others
-                              */
+    WN_CALIBRATED_BY_BLOCK,  /* one or two sources, or nearly so: each block of neighbouring photos by a gate
+                                of the others */
     WN_CALIBRATED_HELD_OUT,  /* photos kept out of training, scored by the gate as it is */
     WN_CALIBRATED_BY_CAMERA  /* photos of a new camera, scored by the gate as it is (`winnow calibrate`) */
 } wn_calibration_source;

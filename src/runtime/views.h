@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which frames of a camera are proofs of their own. Five pictures a second of one leaf are one leaf: a promise
- * that counts them all is broken on the next leaf. A view is a normal picture that neither looks like another
- * view from afar (the camera stood still) nor lies close to one by its features (it hardly moved). */
+ * Which frames of a camera are proofs of their own. Five pictures a second of one leaf are one leaf: a
+ * promise that counts them all is broken on the next leaf. A view is a normal picture that neither looks like
+ * another view from afar (the camera stood still) nor lies close to one by its features (it hardly moved). */
 #ifndef WN_VIEWS_H
 #define WN_VIEWS_H
 
@@ -27,9 +27,9 @@ typedef struct wn_look {
 /* rgb[size*size*3], size >= WN_LOOK_SIDE. */
 void wn_look_at(const uint8_t *rgb, int size, wn_look *look);
 
-/* How many views there are among the normals of rows first and up, but no more than `most`; look[i] is that of
- * row first + i. view[samples->count - first] is set to 1 for views, 0 for other normals and 1 for abnormals,
- * as far as they were looked at. */
+/* How many views there are among the normals of rows first and up, but no more than `most`; look[i] is that
+ * of row first + i. view[samples->count - first] is set to 1 for views, 0 for other normals and 1 for
+ * abnormals, as far as they were looked at. */
 int wn_count_views(const wn_samples *samples, int first, const wn_look *look, int most, unsigned char *view);
 
 #endif
