@@ -6,8 +6,8 @@
     tools/accuracy.py WINNOW --data ../shared/data/dev --scorers BENCH_SCORERS --sizes EfficientNet-Lite0=LITE0.safetensors MobileNetV2=...
     tools/accuracy.py WINNOW --data ../shared/data/dev --backbone BACKBONE.safetensors --finetune
 
-Every source (camera, field, collector) of the normal photos is left out in turn: a gate is made of the others, and judges the one that was
-left out. Everyday scenes are COCO's, and no photo of COCO is ever given to a gate; look-alikes are unseen unless the table says otherwise.
+Every source (collector) of the normal photos is left out in turn: a gate is made of the others, and judges the one that was left out. Folders
+of one collector, whose cameras and days are the same, are one source: COLLECTORS. Everyday scenes are COCO's, and no photo of COCO is ever given to a gate; look-alikes are unseen unless the table says otherwise.
 `--sizes` prints the table of backbones and input sizes alone, `--finetune` that of what learns. Needs no package; takes about ten minutes on two cores,
 `--sizes` as long, `--finetune` an hour. WORK/ keeps the gates, so that a second run prints the tables at once.
 """
@@ -19,6 +19,7 @@ NEAR = ["chilli_crop_and_weeds", "flowers17", "maize_plantvillage"]
 NAMES = {"everyday": "everyday scenes", "chilli_crop_and_weeds": "weeds", "flowers17": "flowers", "maize_plantvillage": "maize",
          "normal": "rice"}
 FIELD = ["riceleafdisease_web_mix", "sethy_field_patches"]  # photos with a field behind the leaf; the others' background is plain
+COLLECTORS = {"kaggle_riceleafs_crops": "kaggle_riceleafs", "kaggle_riceleafs_fullres": "kaggle_riceleafs"}
 SHOTS = [0, 5, 20, 50]
 # What learns: the options of `train` and the scorers that judge by one and the same training; the longest first.
 BLOCKS = ["cosine:embedding", "knn:bottleneck,logistic:bottleneck+early"]
@@ -66,8 +67,23 @@ def run(*arguments, output=None):
     return json.load(open(kept))
 
 
+def collect():
+    """work/normal/SOURCE: a folder of links to its photos."""
+    for name in sorted(os.listdir(f"{data}/normal")):
+        for folder, _, photos in os.walk(f"{data}/normal/{name}"):
+            below = f"normal/{COLLECTORS.get(name, name)}/{os.path.relpath(folder, f'{data}/normal')}"
+            os.makedirs(below, exist_ok=True)
+            for photo in photos:
+                if not os.path.islink(f"{below}/{photo}"):
+                    os.symlink(f"{folder}/{photo}", f"{below}/{photo}")
+    return os.path.abspath("normal")
+
+
+normals = collect()
+
+
 def folders(option, names, below):
-    return [word for name in names for word in (option, f"{data}/{below}/{name}")]
+    return [word for name in names for word in (option, f"{normals if below == 'normal' else f'{data}/{below}'}/{name}")]
 
 
 def train(name, normal, abnormal, *more, start=None):
@@ -82,6 +98,11 @@ def measure(gate, normal, kinds):
     """Share of the normals that is rejected, and AUROC and share accepted of each kind: {kind: [folders]}."""
     answer = run("eval", gate, "--normal", normal, *[word for kind in kinds.values() for f in kind for word in ("--abnormal", f)])
     result = {"rejected": answer["false_reject_rate"]}
+    for folder in COLLECTORS:
+        parts = [g for g in answer["groups"] if g["label"] == "normal" and g["name"].split("/")[0] == folder]
+        if parts:
+            count = sum(g["count"] for g in parts)
+            result[folder] = (1 - sum(g["accepted"] for g in parts) / count, count)
     for kind, list_of in kinds.items():
         labels = [os.path.basename(f) for f in list_of]
         groups = [g for g in answer["groups"] if g["label"] == "abnormal" and g["name"].split("/")[0] in labels]
@@ -123,9 +144,7 @@ def percent(values, worst=max):
 
 def area(values):
     return f"{mean(values):.4f}" + (f" ({min(values):.3f})" if len(values) > 1 else "")
-
-
-sources = sorted(os.listdir(f"{data}/normal"))
+sources = sorted(os.listdir(normals))
 all_kinds = ["everyday"] + NEAR
 
 
@@ -133,7 +152,7 @@ def cameras():
     """Each source left out: a gate without look-alikes, and gates that were given every look-alike but the one that is measured."""
     without, given_near, rows = {}, {}, []
     for s in sources:
-        normal, held = folders("--normal", [n for n in sources if n != s], "normal"), f"{data}/normal/{s}"
+        normal, held = folders("--normal", [n for n in sources if n != s], "normal"), f"{normals}/{s}"
         without[s] = measure(train(f"far-{s}", normal, folders("--abnormal", FAR, "far")), held, kinds_of(*all_kinds))
         given_near[s] = {}
         for near in NEAR:
@@ -143,8 +162,10 @@ def cameras():
     for title, results in (("everyday abnormals alone", without), ("other look-alikes given too", {s: given_near[s]["maize_plantvillage"] for s in sources})):
         print(f"Rejected photos of the source that was left out; accepted everyday scenes (COCO); {title}:\n")
         table(["source left out", "photos", "normals rejected", "everyday accepted"],
-              [[f"`{s}`", str(sum(len(f) for _, _, f in os.walk(f"{data}/normal/{s}"))), percent([results[s]["rejected"]]),
-                f"{100 * results[s]['everyday'][1]:.2f}%"] for s in sources] +
+              [row for s in sources for row in
+               [[f"`{s}`", str(sum(len(f) for _, _, f in os.walk(f"{normals}/{s}"))), percent([results[s]["rejected"]]),
+                 f"{100 * results[s]['everyday'][1]:.2f}%"]] +
+               [[f"of them `{folder}`", str(results[s][folder][1]), percent([results[s][folder][0]]), ""] for folder in COLLECTORS if folder in results[s]]] +
               [["**mean**", "", percent([results[s]["rejected"] for s in sources]).replace("(", "(worst "),
                 f"{100 * mean([results[s]['everyday'][1] for s in sources]):.2f}%"]])
     print("### Look-alikes that it never saw\n\nAUROC, mean over the sources left out (worst of them); in brackets behind \"field\": photos with a field "
@@ -169,7 +190,7 @@ def few_shots(near, base):
             if shots:
                 run("learn", gate, "--abnormal", some(photos, f"{near}-{shots}", 0, shots), output=f"learn-{near}-{shots}-{gate}")
                 gate = f"learn-{near}-{shots}-{gate}"
-            results.append(measure(gate, f"{data}/normal/{s}", kinds))
+            results.append(measure(gate, f"{normals}/{s}", kinds))
         rows.append([NAMES[near] if not shots else "", str(shots), area([r["rest"][0] for r in results]), percent([r["rest"][1] for r in results]),
                      area([r["everyday"][0] for r in results]), f"{100 * mean([r['everyday'][1] for r in results]):.2f}%",
                      percent([r["rejected"] for r in results])])
@@ -190,12 +211,12 @@ def recalibration():
     """60 photos of the new camera."""
     rows = []
     for s in sources:
-        photos = sum(len(f) for _, _, f in os.walk(f"{data}/normal/{s}"))
+        photos = sum(len(f) for _, _, f in os.walk(f"{normals}/{s}"))
         if photos < 100:
             continue
         gate, new = f"far-{s}.safetensors", f"calibrated-{s}.safetensors"
-        rest = some(f"{data}/normal/{s}", f"camera-rest-{s}", 60, None)
-        run("calibrate", gate, "--normal", some(f"{data}/normal/{s}", f"camera-{s}", 0, 60), output=new)
+        rest = some(f"{normals}/{s}", f"camera-rest-{s}", 60, None)
+        run("calibrate", gate, "--normal", some(f"{normals}/{s}", f"camera-{s}", 0, 60), output=new)
         rows.append([f"`{s}`"] + [percent([measure(g, rest, {})["rejected"]]) for g in (gate, new)])
     print("### Calibrated again on 60 photos of the new camera\n\nShare of its other photos that is rejected.\n")
     table(["source left out", "before", "after"], rows)
@@ -207,7 +228,7 @@ def second_domain():
     classes = sorted(os.listdir(potato))
     normal = [word for c in classes for word in ("--normal", some(f"{potato}/{c}", f"potato/{c}", 0, len(os.listdir(f"{potato}/{c}")) // 2))]
     held = os.path.dirname([some(f"{potato}/{c}", f"potato-rest/{c}", len(os.listdir(f"{potato}/{c}")) // 2, None) for c in classes][0])
-    kinds = kinds_of(*all_kinds) | {"normal": [f"{data}/normal/{s}" for s in sources]}
+    kinds = kinds_of(*all_kinds) | {"normal": [f"{normals}/{s}" for s in sources]}
     rows = []
     for title, more in (("none", []), ("everyday", folders("--abnormal", FAR, "far")),
                         ("everyday, weeds and flowers", folders("--abnormal", FAR, "far") + folders("--abnormal", NEAR[:2], "near"))):
@@ -245,7 +266,7 @@ def backbones():
 def judge_way(source, way):
     """One training without a source, judged by each of its scorers: {(way, scorer): result}. Later scorers resume where the training ended."""
     options, of_way = WAYS[way]
-    held, kinds = f"{data}/normal/{source}", kinds_of(*all_kinds)
+    held, kinds = f"{normals}/{source}", kinds_of(*all_kinds)
     normal, abnormal = folders("--normal", [n for n in sources if n != source], "normal"), folders("--abnormal", FAR, "far")
     if not options:
         return {(way, "auto"): measure(train(f"far-{source}", normal, abnormal), held, kinds)}
