@@ -292,6 +292,9 @@ static void single_pictures_do_not_widen_the_promise(void **state)
         winnow_learner_source(learner, cameras[c], NULL);
         add(learner, GRASS, 60 + c, 1, WINNOW_LABEL_NORMAL);
     }
+    char text[128];
+    winnow_learner_describe(learner, text, sizeof text);
+    assert_string_equal(text, "5% can be promised, for these 3 cameras only");
     test_file second = learn(learner, &lesson);
     assert_int_equal(lesson.sources, 3);
     wn_gate_file before, after;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The public face of learn.c: a gate file in memory, a network to look at pictures with, and what was added.
  * What was added is appended to the gate's own memory of photos; learning works on a copy of it. */
+#include "cross.h"
 #include "gate_file.h"
 #include "learn.h"
 #include "plan.h"
@@ -305,22 +306,11 @@ int winnow_learner_needed(const winnow_learner *learner)
     return needed > 0 ? needed : 0;
 }
 
-static int count_sources(const wn_samples *memory)
-{
-    int sources = 0;
-    for (int i = 0; i < memory->count; i++) {
-        bool seen = memory->label[i] == WN_ABNORMAL;
-        for (int j = 0; j < i && !seen; j++)
-            seen = memory->label[j] != WN_ABNORMAL && memory->group[j] == memory->group[i];
-        sources += !seen;
-    }
-    return sources;
-}
-
 void winnow_learner_describe(const winnow_learner *learner, char *text, size_t size)
 {
     if (!learner || !text || !size)
         return;
+    *text = 0;
     const wn_promise promise = learner->file.calibration.promise;
     const int needed = winnow_learner_needed(learner);
     char rate[64];
@@ -335,12 +325,17 @@ void winnow_learner_describe(const winnow_learner *learner, char *text, size_t s
                  repeated ? ", of other views," : "", rate);
         return;
     }
-    const int sources = count_sources(&learner->file.memory);
-    if (sources >= 3)
-        snprintf(text, size, "%s can be promised, for cameras like the %d it knows", rate, sources);
+    wn_folds folds; /* as the new gate's, but for frames that are no views of their own */
+    if (wn_folds_create(&learner->file.memory, &folds, NULL))
+        return;
+    if (folds.by_group)
+        snprintf(text, size, "%s can be promised, for cameras like the %d it knows", rate,
+                 folds.normal_groups);
+    else if (folds.normal_groups == 1)
+        snprintf(text, size, "%s can be promised, for this camera only", rate);
     else
-        snprintf(text, size, "%s can be promised, for %s only", rate,
-                 sources == 1 ? "this camera" : "these 2 cameras");
+        snprintf(text, size, "%s can be promised, for these %d cameras only", rate, folds.normal_groups);
+    wn_folds_free(&folds);
 }
 
 /* ---- the new gate ---- */
