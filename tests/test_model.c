@@ -267,6 +267,7 @@ static void values_in_16_bits(void **state)
     (void)state;
     const setting settings[] = {{"mobilenet_v2", 0.35f, 96, 16, 8, 2, 0},
                                 {"mobilenet_v2", 0.5f, 97, 16, 8, 2, 33},
+                                {"mobilenet_v2", 1.4f, 96, 16, 4, 2, 0},
                                 {"efficientnet_lite0", 0.5f, 97, 24, 8, 2, 0}};
     for (wn_cpu level = WN_CPU_BASELINE; level <= WN_CPU_AVX512 && level <= wn_cpu_detected(); level++) {
         wn_cpu_limit(level);

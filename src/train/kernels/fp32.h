@@ -212,7 +212,7 @@ static void product(const wn_product *p)
 {
     void (*const instance[2][MAX_VECTORS])(const wn_product *, int, int, int) = {
         {product_1_0, product_2_0, product_3_0}, {product_1_1, product_2_1, product_3_1}};
-    const int most = p->gate ? p->k : WN_DEPTH;
+    const int most = p->gate || p->c.bf16 ? p->k : WN_DEPTH; /* the rest adds to floats */
     for (int from = 0; from < p->k; from += most) {
         const int depth = p->k - from < most ? p->k - from : most;
         for (int column = 0; column < p->n;) {

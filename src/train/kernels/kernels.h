@@ -48,10 +48,10 @@ typedef struct wn_gate {
 
 enum {
     WN_DEPTH = 320
-}; /* of a product in one go: a panel of 16 columns then stays in the first-level cache */
+}; /* of a product in one go into floats: a panel of 16 columns then stays in the first-level cache */
 
-/* c (m, n) = a (m, k) . b (k, n), or += where `add` is set; b as wn_train_kernels.pack leaves it. bf16 c:
- * neither `add`, nor k above WN_DEPTH. */
+/* c (m, n) = a (m, k) . b (k, n), or += where `add` is set; b as wn_train_kernels.pack leaves it. A bf16 c
+ * takes no `add`. */
 typedef struct wn_product {
     bool add;
     int m, n, k;
