@@ -229,7 +229,6 @@ static int compare_rounded(const char *name, int rank, const uint64_t *shape, si
         return 0;
     const double away = distance(count, r->a + offset, r->b + offset, r->floor),
                  own = distance(count, r->b + offset, r->c + offset, r->floor);
-    printf("R %g %g\n", away, own);
     if (!(away < 2 * own + 0.03))
         fail_msg("gradient of %s differs by %g, rounding alone by %g", name, away, own);
     return 0;
