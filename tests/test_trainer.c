@@ -230,6 +230,71 @@ static void refuses_other_settings(void **state)
     end(&f);
 }
 
+/* The head engine with a step that spoils a weight, and tells of a finite loss, as where a ReLU6 stands
+ * behind it. */
+typedef struct spoiling {
+    wn_engine engine;
+    fixture *fixture;
+    int steps, spoils; /* steps done, and the one that does it */
+} spoiling;
+
+static winnow_status spoil(wn_engine *engine, double rate, double *loss, winnow_error *error)
+{
+    (void)rate, (void)error;
+    spoiling *s = (spoiling *)engine;
+    if (++s->steps == s->spoils)
+        s->fixture->weight[3] = NAN;
+    *loss = 8.9;
+    return WINNOW_OK;
+}
+
+static winnow_status begin_nothing(wn_engine *engine, int epoch, int first_step, winnow_error *error)
+{
+    (void)engine, (void)epoch, (void)first_step, (void)error;
+    return WINNOW_OK;
+}
+
+static void list_weight(wn_engine *engine, wn_state *state)
+{
+    const uint64_t shape[] = {EMBEDDING, SIZE};
+    wn_state_add(state, "", "embedding.weight", 2, shape, ((spoiling *)engine)->fixture->weight);
+}
+
+/* Neither the log nor a checkpoint is written of weights that are lost: at the end of an epoch, or stopped
+ * within it. */
+static void refuses_weights_that_are_no_numbers(void **state)
+{
+    (void)state;
+    for (int stop_after = 0; stop_after <= 7; stop_after += 7) {
+        fixture f;
+        begin(&f, 1);
+        spoiling s = {
+            .engine = {.steps = 5, .begin_epoch = begin_nothing, .step = spoil, .list_state = list_weight},
+            .fixture = &f,
+            .spoils = 6};
+        const wn_trainer_options options = {.epochs = 3,
+                                            .save_interval = 2,
+                                            .schedule = {WN_SCHEDULE_COSINE, 0.05, 3},
+                                            .batch = 1,
+                                            .checkpoint_path = f.checkpoint,
+                                            .log_path = f.log,
+                                            .fingerprint = "a=1\n",
+                                            .stop = &f.stop,
+                                            .progress = count_step,
+                                            .context = &f};
+        wn_trainer_result result;
+        winnow_error error;
+        f.stop_after = stop_after;
+        assert_int_equal(wn_trainer_run(&s.engine, &options, &result, &error), WINNOW_ERROR_DATA);
+        assert_string_equal(
+            error.message, "embedding.weight became infinite in epoch 2: train with a lower --learning-rate");
+        assert_int_equal(f.steps, stop_after ? stop_after : 10);
+        assert_int_equal(access(f.checkpoint, F_OK), -1);
+        assert_int_equal(access(f.log, F_OK), -1);
+        end(&f);
+    }
+}
+
 /* The mean is of ALL normals, each normalised first. */
 static void similarities_are_to_the_mean_of_directions(void **state)
 {
@@ -280,6 +345,7 @@ int main(void)
         cmocka_unit_test(learns_classes_of_normals),
         cmocka_unit_test(resumes_with_the_same_numbers),
         cmocka_unit_test(refuses_other_settings),
+        cmocka_unit_test(refuses_weights_that_are_no_numbers),
         cmocka_unit_test(similarities_are_to_the_mean_of_directions),
         cmocka_unit_test(draws_abnormals_afresh),
     };

@@ -171,6 +171,25 @@ static winnow_status end_epoch(trainer *t, double loss, double rate, winnow_erro
     return status;
 }
 
+static winnow_status diverged(const trainer *t, const char *what, winnow_error *error)
+{
+    return wn_fail(error, WINNOW_ERROR_DATA, -1,
+                   "%s became infinite in epoch %d: train with a lower --learning-rate", what,
+                   t->progress.epoch + 1);
+}
+
+/* ReLU6 makes 0 of what is no number, so that weights can be lost behind a finite loss. */
+static winnow_status check_state(const trainer *t, winnow_error *error)
+{
+    for (size_t i = 0; i < t->state->count; i++) {
+        const wn_state_array *array = &t->state->array[i];
+        for (size_t j = 0; j < array->count; j++)
+            if (!isfinite(array->data[j]))
+                return diverged(t, array->name, error);
+    }
+    return WINNOW_OK;
+}
+
 /* The rest of the epoch from progress.step on. Returns early, with progress.step < engine->steps, when asked
  * to stop. */
 static winnow_status run_epoch(trainer *t, double *rate, winnow_error *error)
@@ -187,9 +206,7 @@ static winnow_status run_epoch(trainer *t, double *rate, winnow_error *error)
         if (status)
             break;
         if (!isfinite(loss))
-            return wn_fail(error, WINNOW_ERROR_DATA, -1,
-                           "the loss became infinite in epoch %d: train with a lower --learning-rate",
-                           progress->epoch + 1);
+            return diverged(t, "the loss", error);
         t->busy += seconds_now() - start;
         t->images += t->options->batch;
         progress->loss_sum += loss;
@@ -197,7 +214,7 @@ static winnow_status run_epoch(trainer *t, double *rate, winnow_error *error)
         if (t->options->progress)
             t->options->progress(t->options->context, progress->epoch + 1, progress->step, steps, loss);
     }
-    return status;
+    return status ? status : check_state(t, error);
 }
 
 static winnow_status run(trainer *t, wn_trainer_result *result, winnow_error *error)
