@@ -9,7 +9,7 @@
 #include "../cli/peak.h"
 #include "bench.h"
 #include "train/arcface.h"
-#include "train/model_state.h"
+#include "train/fast.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,21 +36,38 @@ static void passed(int layer, bool backward)
 }
 
 /* Multiply-adds of a layer for one image; backward does them twice, but for the first layer. */
-static double layer_macs(const wn_layer *layer, int index, bool backward)
+static double layer_macs(const wn_network *network, int index, bool backward)
 {
+    const wn_layer *layer = &network->layer[index];
     const double macs = (double)layer->out * layer->out * (double)layer->weight_count;
     return backward && index > 0 ? 2 * macs : macs;
 }
 
+/* Those that are done in the layer's pass: a fused expansion's are in that of the depthwise layer behind it
+ * (fast_fused.c), and what is left of its own is not counted. */
+static double pass_macs(const wn_model *model, int index, bool backward)
+{
+    if (backward && wn_fuses(model, index))
+        return 0;
+    double macs = layer_macs(&model->network, index, backward);
+    if (backward && index && wn_fuses(model, index - 1))
+        macs += layer_macs(&model->network, index - 1, true);
+    return macs;
+}
+
 static void print_row(const char *name, double seconds, double macs, double all, double peak)
 {
-    printf("  %-34s %8.2f ms %5.1f %% %7.1f GMAC/s %5.1f %% of peak\n", name, seconds * 1e3,
-           100 * seconds / all, macs / seconds * 1e-9, 100 * macs / seconds / peak);
+    printf("  %-34s %8.2f ms %5.1f %%", name, seconds * 1e3, 100 * seconds / all);
+    if (macs > 0)
+        printf(" %7.1f GMAC/s %5.1f %% of peak\n", macs / seconds * 1e-9, 100 * macs / seconds / peak);
+    else
+        printf(" fused: counted to the depthwise layer\n");
 }
 
 /* One row for neighbours of the same kind and size. */
-static void print_layers(const wn_network *network, int batch, double all, double peak)
+static void print_layers(const wn_model *model, double all, double peak)
 {
+    const wn_network *network = &model->network;
     static const char *const kind[] = {[WN_STEM] = "stem",
                                        [WN_EXPAND] = "expand",
                                        [WN_DEPTHWISE] = "depthwise",
@@ -70,7 +87,7 @@ static void print_layers(const wn_network *network, int batch, double all, doubl
                 done[i] = true;
                 count++;
                 seconds += layer_seconds[i][backward];
-                macs += layer_macs(b, i, backward) * batch;
+                macs += pass_macs(model, i, backward) * model->options.batch;
             }
             char name[64];
             snprintf(name, sizeof name, "%-8s %-9s %3dx%-3d %4d>%-4d x%d", backward ? "backward" : "forward",
@@ -199,7 +216,7 @@ int main(int argc, char **argv)
     printf(" losses=%.3f..%.3f\n", first, loss);
     const double peak = peak_macs(wn_cpu_level(), WN_PRECISION_FP32) * threads;
     printf("  peak of %d threads, %s: %.1f GMAC/s\n", threads, wn_cpu_name(wn_cpu_level()), peak * 1e-9);
-    print_layers(&network, batch, best, peak);
+    print_layers(model, best, peak);
     wn_model_free(model);
     wn_pool_free(pool);
     free(labels);
