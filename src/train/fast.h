@@ -129,8 +129,9 @@ void wn_fused_prepare(const wn_pass *pass, int l);
 /* Is a block of `rows` pixels, before row `next` of the image, to be taken? */
 bool wn_fused_full(const wn_layer *depthwise, int rows, int next);
 
-/* Takes a block of dy, of pixels [first, first + rows), within the depthwise layer's pass. */
-void wn_fused_block(const wn_pass *pass, const wn_worker *worker, const float *dy, size_t first, int rows);
+/* Takes a block, of pixels [first, first + rows), within the depthwise layer's pass: its dy is there, its x
+ * is written. */
+void wn_fused_block(const wn_pass *pass, const wn_worker *worker, float *block, size_t first, int rows);
 
 /* Once the sums are known: the weight's gradient, and what dx lacks: x . correction + level. */
 void wn_fused_finish(const wn_pass *pass);

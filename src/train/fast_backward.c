@@ -347,7 +347,7 @@ static void complete_rows(const wn_pass *pass, wn_worker *worker, const wn_rings
 {
     const wn_layer *layer = wn_pass_layer(pass);
     const bool fused = wn_fuses(pass->model, pass->layer - 1);
-    float *dy = worker->scratch + ring->floats;
+    float *dy = worker->scratch + ring->floats; /* a block begins with it */
     for (; *done < complete; ++*done) {
         if (!fused) {
             depthwise_dx(pass, worker, ring, image, *done, NULL);

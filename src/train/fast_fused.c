@@ -80,14 +80,15 @@ bool wn_fused_full(const wn_layer *depthwise, int rows, int next)
     return rows >= BLOCK || next == depthwise->in;
 }
 
-void wn_fused_block(const wn_pass *pass, const wn_worker *worker, const float *dy, size_t first, int rows)
+void wn_fused_block(const wn_pass *pass, const wn_worker *worker, float *block, size_t first, int rows)
 {
     const wn_fast *f = pass->fast;
     const int l = pass->layer - 1;
     const wn_layer *layer = &pass->model->network.layer[l];
     const int cin = layer->cin, cout = layer->cout;
     const wn_fused size = wn_fused_sizes(layer);
-    float *x = (float *)dy + size.x;
+    const float *dy = block + size.dy;
+    float *x = block + size.x;
     centre_rows(rows, cin, f->y[l - 1] + first * cin, f->centre, x, worker->shares + size.sums);
     const wn_outer dweight = {rows, cout, cin, dy, x, cout, cin, cin, worker->shares};
     f->kernels.outer(&dweight);
