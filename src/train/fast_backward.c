@@ -33,63 +33,81 @@ static wn_gate gate_into(const wn_pass *pass, wn_worker *worker, int l, size_t f
 
 /* ---- embedding and pooling ---- */
 
-/* Rows of the embedding's weight are shared out, then images: d_features = d_embedding . W / grid^2, which
- * goes through every pixel of the last layer. */
-static void head_task(void *context, int index, int worker)
+/* The gradients of the embedding's weight and bias: each thread has some of their rows. */
+static void embedding_gradient(const wn_pass *pass, int index)
 {
-    const wn_pass *pass = context;
     wn_model *model = pass->model;
-    wn_fast *f = pass->fast;
+    const wn_fast *f = pass->fast;
     const wn_network *network = &model->network;
-    const int size = network->embedding, channels = network->features, last = network->count - 1;
-    const int first_row = wn_share(size, index, f->threads),
-              rows = wn_share(size, index + 1, f->threads) - first_row;
-    float *dweight = model->gradients + network->embedding_weight + (size_t)first_row * channels;
+    const int size = network->embedding, channels = network->features;
+    const int first = wn_share(size, index, f->threads), end = wn_share(size, index + 1, f->threads);
+    float *dweight = model->gradients + network->embedding_weight + (size_t)first * channels;
     float *dbias = model->gradients + network->embedding_bias;
-    memset(dweight, 0, (size_t)rows * channels * sizeof *dweight);
+    memset(dweight, 0, (size_t)(end - first) * channels * sizeof *dweight);
     const wn_outer outer = {.m = pass->n,
-                            .p = rows,
+                            .p = end - first,
                             .q = channels,
-                            .a = model->d_embedding + first_row,
+                            .a = model->d_embedding + first,
                             .lda = size,
                             .b = model->features,
                             .ldb = channels,
                             .c = dweight,
                             .ldc = channels};
     f->kernels.outer(&outer);
-    for (int e = first_row; e < first_row + rows; e++) {
+    for (int e = first; e < end; e++) {
         dbias[e] = 0;
         for (int image = 0; image < pass->n; image++)
             dbias[e] += model->d_embedding[(size_t)image * size + e];
     }
-    if (model->options.first_trainable > last)
-        return;
+}
 
-    const int from = wn_share(pass->n, index, f->threads), to = wn_share(pass->n, index + 1, f->threads);
-    const size_t pixels = (size_t)network->grid * network->grid;
+/* d_features = d_embedding . W of images [from, to). */
+static void features_gradient(const wn_pass *pass, int from, int to)
+{
+    const wn_fast *f = pass->fast;
+    const int size = pass->model->network.embedding, channels = pass->model->network.features;
     const wn_product product = {.m = to - from,
                                 .n = channels,
                                 .k = size,
-                                .a = model->d_embedding + (size_t)from * size,
+                                .a = pass->model->d_embedding + (size_t)from * size,
                                 .lda = size,
                                 .b = f->embedding_backward,
                                 .c = {f->d_features + (size_t)from * channels},
                                 .ldc = channels};
     f->kernels.product(&product);
-    wn_worker *self = &f->worker[worker];
-    for (int image = from; image < to; image++) {
-        float *dx = f->d_features + (size_t)image * channels;
-        for (int c = 0; model->d_keep && c < channels; c++)
-            dx[c] += model->d_keep[(size_t)image * channels + c];
-        for (int c = 0; c < channels; c++)
-            dx[c] /= (float)pixels;
-        wn_gate gate = gate_into(pass, self, last, image * pixels);
-        gate.rows = pixels;
-        gate.dx = dx;
-        gate.lddx = 0;
-        f->kernels.gate_gradient(&gate);
-        wn_flush_sums(self, channels);
-    }
+}
+
+/* d_features [+ d_keep] / grid^2 of an image, which goes through every pixel of the last layer. */
+static void pooled_gradient(const wn_pass *pass, wn_worker *worker, int image)
+{
+    const wn_model *model = pass->model;
+    const wn_network *network = &model->network;
+    const int channels = network->features;
+    const size_t pixels = (size_t)network->grid * network->grid;
+    float *dx = pass->fast->d_features + (size_t)image * channels;
+    for (int c = 0; model->d_keep && c < channels; c++)
+        dx[c] += model->d_keep[(size_t)image * channels + c];
+    for (int c = 0; c < channels; c++)
+        dx[c] /= (float)pixels;
+    wn_gate gate = gate_into(pass, worker, network->count - 1, image * pixels);
+    gate.rows = pixels;
+    gate.dx = dx;
+    gate.lddx = 0;
+    pass->fast->kernels.gate_gradient(&gate);
+    wn_flush_sums(worker, channels);
+}
+
+static void head_task(void *context, int index, int worker)
+{
+    const wn_pass *pass = context;
+    const wn_fast *f = pass->fast;
+    embedding_gradient(pass, index);
+    if (pass->model->options.first_trainable == pass->model->network.count)
+        return;
+    const int from = wn_share(pass->n, index, f->threads), to = wn_share(pass->n, index + 1, f->threads);
+    features_gradient(pass, from, to);
+    for (int image = from; image < to; image++)
+        pooled_gradient(pass, &f->worker[worker], image);
 }
 
 /* ---- stem and 1x1 ---- */
