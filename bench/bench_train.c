@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { FORWARD, LOSS, BACKWARD, STEP, PHASES, WARMUP = 2, MOST = 10000 };
+enum { FORWARD, LOSS, BACKWARD, STEP, PHASES, WARMUP = 2, MOST = 10000, MOST_BATCH = 4096 };
 
 static const char *const phase_name[] = {"forward", "loss", "backward", "sgd"};
 
@@ -168,59 +168,86 @@ static int number(int argc, char **argv, int index, int otherwise, int most)
     return value;
 }
 
-int main(int argc, char **argv)
+/* What a run of steps took: seconds of each phase, and in all. */
+typedef struct timing {
+    int steps;
+    double *time[PHASES + 1]; /* [steps] */
+    double first, last;       /* losses */
+} timing;
+
+static timing new_timing(int steps)
 {
-    const int threads = number(argc, argv, 1, wn_cpu_count(), 1024), batch = number(argc, argv, 2, 32, 4096);
-    const int steps = number(argc, argv, 3, 12, MOST), input = number(argc, argv, 6, 128, 224);
-    const bool bf16 = argc > 7 && !strcmp(argv[7], "bf16");
-    const char *architecture = argc > 4 ? argv[4] : "mobilenet_v2";
-    wn_network network;
-    winnow_error error;
-    if (wn_network_create(architecture, argc > 5 ? (float)atof(argv[5]) : 1, input, 512, &network, &error))
-        die(&error);
-    wn_pool *pool = wn_pool_create(threads);
-    int *labels = malloc((size_t)batch * sizeof *labels);
-    double *time[PHASES + 1];
+    timing t = {.steps = steps};
     for (int p = 0; p <= PHASES; p++)
-        time[p] = malloc((size_t)steps * sizeof **time);
-    if (!pool || !labels)
-        return 3;
-    wn_model *model = model_of(&network, batch, bf16, pool);
+        if (!(t.time[p] = malloc((size_t)steps * sizeof *t.time[p])))
+            abort();
+    return t;
+}
+
+static void time_steps(wn_model *model, timing *t)
+{
+    const int batch = model->options.batch;
+    const wn_sgd sgd = {.rate = 1e-3f, .momentum = 0.9f, .weight_decay = 1e-4f, .class_rate = 1e-2f};
+    int labels[MOST_BATCH];
+    double phase[PHASES];
     for (int i = 0; i < batch; i++)
         labels[i] = i % 2;
-
-    const wn_sgd sgd = {.rate = 1e-3f, .momentum = 0.9f, .weight_decay = 1e-4f, .class_rate = 1e-2f};
-    double first = 0, loss = 0, phase[PHASES];
-    model->passed = passed;
-    for (int i = -WARMUP; i < steps; i++) {
+    for (int i = -WARMUP; i < t->steps; i++) {
         if (!i)
             memset(layer_seconds, 0, sizeof layer_seconds);
-        loss = run_step(model, &sgd, labels, phase);
+        t->last = run_step(model, &sgd, labels, phase);
         if (i == -WARMUP)
-            first = loss;
+            t->first = t->last;
         if (i < 0)
             continue;
-        time[PHASES][i] = 0;
+        t->time[PHASES][i] = 0;
         for (int p = 0; p < PHASES; p++)
-            time[PHASES][i] += time[p][i] = phase[p];
+            t->time[PHASES][i] += t->time[p][i] = phase[p];
     }
+}
 
-    const double middle = median(time[PHASES], steps), best = time[PHASES][0]; /* median() sorts */
+/* The line, then the table. */
+static void print(const wn_model *model, const timing *t)
+{
+    const wn_network *network = &model->network;
+    const int threads = wn_pool_threads(model->pool), batch = model->options.batch;
+    const double middle = median(t->time[PHASES], t->steps), best = t->time[PHASES][0]; /* median() sorts */
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     printf("winnow train_%s%s %d %d %.3f %.1f width=%g input=%d min_ms=%.1f best_img/s=%.1f rss_mb=%ld",
-           architecture, bf16 ? "_bf16" : "", threads, batch, middle * 1e3, batch / middle,
-           (double)network.width, input, best * 1e3, batch / best, usage.ru_maxrss / 1024);
+           network->architecture->name, model->options.bf16 ? "_bf16" : "", threads, batch, middle * 1e3,
+           batch / middle, (double)network->width, network->input, best * 1e3, batch / best,
+           usage.ru_maxrss / 1024);
     for (int p = 0; p < PHASES; p++)
-        printf(" %s=%.1f", phase_name[p], median(time[p], steps) * 1e3);
-    printf(" losses=%.3f..%.3f\n", first, loss);
+        printf(" %s=%.1f", phase_name[p], median(t->time[p], t->steps) * 1e3);
+    printf(" losses=%.3f..%.3f\n", t->first, t->last);
     const double peak = peak_macs(wn_cpu_level(), WN_PRECISION_FP32) * threads;
     printf("  peak of %d threads, %s: %.1f GMAC/s\n", threads, wn_cpu_name(wn_cpu_level()), peak * 1e-9);
     print_layers(model, best, peak);
+}
+
+int main(int argc, char **argv)
+{
+    const int threads = number(argc, argv, 1, wn_cpu_count(), 1024),
+              batch = number(argc, argv, 2, 32, MOST_BATCH), steps = number(argc, argv, 3, 12, MOST),
+              input = number(argc, argv, 6, 128, 224);
+    const float width = argc > 5 ? (float)atof(argv[5]) : 1;
+    const bool bf16 = argc > 7 && !strcmp(argv[7], "bf16");
+    wn_network network;
+    winnow_error error;
+    if (wn_network_create(argc > 4 ? argv[4] : "mobilenet_v2", width, input, 512, &network, &error))
+        die(&error);
+    wn_pool *pool = wn_pool_create(threads);
+    if (!pool)
+        return 3;
+    wn_model *model = model_of(&network, batch, bf16, pool);
+    timing t = new_timing(steps);
+    model->passed = passed;
+    time_steps(model, &t);
+    print(model, &t);
     wn_model_free(model);
     wn_pool_free(pool);
-    free(labels);
     for (int p = 0; p <= PHASES; p++)
-        free(time[p]);
+        free(t.time[p]);
     return 0;
 }
