@@ -44,9 +44,9 @@ INLINE void gemm16_steps(const int count, const int rows, const int vectors, con
                          const uint16_t *b, size_t panel, gemm_sums sum)
 {
     (void)panel; /* a tile of WIDTH 4 is one panel wide */
-    ONE_BY_ONE   /* 24 sums, 3 pairs of pixels and some weights: no room for those of the next step */
-        for (int i = 0; i < count; i += 4)
-    {
+    /* 24 sums, 3 pairs of pixels and some weights: no room for those of the next step */
+    ONE_BY_ONE
+    for (int i = 0; i < count; i += 4) {
         two x[TILE_ROWS];
         UNROLL
         for (int r = 0; r < rows; r += 2) {

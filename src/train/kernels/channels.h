@@ -265,10 +265,11 @@ INLINE void LANED(dweight_row)(const int kernel, const int stride, const wn_dept
                 }
             }
         }
-        for (; x < d->out; x++, in += stride * n, dy += n)
+        for (; x < d->out; x++, in += stride * n, dy += n) {
             UNROLL
-        for (int kx = 0; kx < kernel; kx++)
-            even[kx] += IN(dy) * IN(in + kx * n);
+            for (int kx = 0; kx < kernel; kx++)
+                even[kx] += IN(dy) * IN(in + kx * n);
+        }
         UNROLL
         for (int kx = 0; kx < kernel; kx++)
             AT(to + kx * n) = even[kx] + odd[kx];

@@ -244,10 +244,11 @@ INLINE void outer_tile(const int rows, const int vectors, const wn_outer *o, int
     const float *a = o->a + row, *b = o->b + column;
     vec sum[MAX_ROWS][MAX_VECTORS];
     UNROLL
-    for (int r = 0; r < rows; r++)
+    for (int r = 0; r < rows; r++) {
         UNROLL
-    for (int v = 0; v < vectors; v++)
-        sum[r][v] = (vec){0};
+        for (int v = 0; v < vectors; v++)
+            sum[r][v] = (vec){0};
+    }
     UNROLL
     for (int r = 0; r < rows; r++)
         __builtin_prefetch(o->c + (row + r) * o->ldc + column, 1);
