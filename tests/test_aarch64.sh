@@ -24,7 +24,7 @@ for set in baseline dotprod neonbf16; do
 done
 $cc $flags -c src/train/kernels/kernels.c -o "$work/train_kernels.o"
 $cc $flags -O3 -ffp-contract=fast -c src/train/kernels/baseline.c -o "$work/train_baseline.o"
-wrap="-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=aligned_alloc"
+wrap="-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=aligned_alloc -Wl,--wrap=free"
 for test in kernels train_kernels plan preprocess scorer calibrate stream learn safetensors network cpu cross file random memory; do
     # shellcheck disable=SC2046  # a list of flags
     $cc $flags "tests/test_$test.c" "$work"/*.o -o "$work/test_$test" $([ $test = memory ] && echo "$wrap") -lcmocka -lm

@@ -1,88 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Every allocation of the runtime fails once: each gives WINNOW_ERROR_MEMORY, and (with the leak sanitizer)
- * leaks nothing. And where none is allowed, scoring makes none. The linker puts the functions below in place
- * of malloc and its kin. */
+ * Every allocation of the runtime fails once: each gives WINNOW_ERROR_MEMORY, and leaks nothing. And where
+ * none is allowed, scoring makes none. */
+#include "failing.h"
 #include "golden/safetensors.h"
 #include "runtime/file.h"
 #include "runtime/gate_file.h"
 #include "runtime/network.h"
 #include "runtime/safetensors.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "backbone.h"
-
-static long until_failure = -1; /* < 0: never */
-
-static bool forbidden;
-static long attempts; /* to allocate while it was forbidden */
-
-static bool fails(void)
-{
-    attempts += forbidden;
-    if (forbidden)
-        return true;
-    return until_failure >= 0 && until_failure-- == 0;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return fails() ? NULL : __real_aligned_alloc(alignment, size);
-}
-
-/* Runs `work` with its first allocation failing, then its second, until nothing fails any more. */
-static void fail_each(winnow_status (*work)(winnow_error *error), long least)
-{
-    winnow_error error;
-    long n = 0;
-    for (;; n++) {
-        until_failure = n;
-        const winnow_status status = work(&error);
-        const bool all_done = until_failure >= 0;
-        until_failure = -1;
-        if (all_done) {
-            assert_int_equal(status, WINNOW_OK);
-            break;
-        }
-        if (status != WINNOW_ERROR_MEMORY)
-            fail_msg("allocation %ld: status %d, %s", n, status, error.message);
-        assert_int_equal(error.code, WINNOW_ERROR_MEMORY);
-        assert_non_null(strstr(error.message, "out of memory"));
-    }
-    assert_true(n >= least);
-}
 
 static winnow_status parse(winnow_error *error)
 {

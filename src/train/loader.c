@@ -188,16 +188,15 @@ static winnow_status get_photo(worker *w, int index, codec_picture *picture, boo
         loader->photo[index].path, wn_preprocess_target(loader->options.preprocess), picture, &failure);
     if (status == WINNOW_ERROR_MEMORY)
         return wn_fail_memory(error);
-    if (!status)
-        status = reduce(w, picture, error);
-    else {
+    if (status) {
         *bad = true;
         *picture = (codec_picture){0};
-        status = WINNOW_OK;
+    } else if ((status = reduce(w, picture, error))) {
+        codec_picture_free(picture);
+        return status;
     }
-    if (!status)
-        remember(loader, index, picture, *bad ? &failure : NULL, kept);
-    return status;
+    remember(loader, index, picture, *bad ? &failure : NULL, kept);
+    return WINNOW_OK;
 }
 
 /* The photo after `index` of the same label, cyclically; `index` itself if there is no other. */
