@@ -45,7 +45,7 @@ static void draw_level(const world *w, double level[DIM])
         level[j] = w->apart * gaussian();
 }
 
-/* A photo of a source: normals point along the first axis, abnormals along the second. */
+/* A photo of a source: normals point along the first axis, abnormals along another. */
 static void draw_photo(const double level[DIM], int kind, float x[DIM])
 {
     for (int j = 0; j < DIM; j++)
@@ -220,6 +220,50 @@ static void no_mix_of_sources_opens_the_gate(void **state)
     }
 }
 
+/* The score of a look-alike that was taught is that of a gate of the others: not of a gate without any, which
+ * has another scale. Of a single one nothing can be said. */
+static void taught_look_alikes_are_judged_on_their_scale(void **state)
+{
+    (void)state;
+    const world w = {3, 30, 0.3, true, "knn:bottleneck", {0.05, 0}};
+    const int dim[WN_FEATURES] = {DIM};
+    for (int taught = 1; taught <= 20; taught += 19) {
+        wn_samples samples;
+        wn_samples_init(&samples, dim);
+        for (int g = 0; g < w.sources; g++)
+            add_source(&w, 0, g, w.photos, &samples);
+        add_source(&w, 2, 3, 20, &samples);
+        add_source(&w, 3, 4, 20, &samples);
+        samples.first_learned = 5;
+        add_source(&w, 1, 5, taught, &samples);
+        wn_scorer_spec spec;
+        wn_folds folds;
+        wn_scorer scorer;
+        wn_calibration calibration;
+        winnow_error error;
+        float *score = calloc((size_t)samples.count, sizeof *score);
+        assert_int_equal(wn_spec_parse(w.spec, &spec, NULL), WINNOW_OK);
+        if (wn_folds_create(&samples, &folds, &error) ||
+            wn_cross_fit(&spec, &samples, &folds, NULL, true, &scorer, score, &error) ||
+            wn_cross_calibrate(&samples, &folds, score, w.promise, &calibration, &error))
+            fail_msg("%s", error.message);
+        int passed = 0;
+        for (int i = samples.count - taught; i < samples.count; i++) {
+            assert_int_equal(isnan(score[i]), taught == 1);
+            passed += score[i] >= calibration.threshold;
+        }
+        for (int i = 0; i < samples.count - taught; i++)
+            assert_true(isfinite(score[i]));
+        if (passed > 2)
+            fail_msg("%d of %d pass", passed, taught);
+        wn_calibration_free(&calibration);
+        wn_scorer_free(&scorer);
+        wn_folds_free(&folds);
+        wn_samples_free(&samples);
+        free(score);
+    }
+}
+
 /* A source of abnormals that holds all but one of them is left out in parts: a gate needs some to be fitted
  * to. */
 static void a_source_of_nearly_all_abnormals_is_left_out_in_parts(void **state)
@@ -257,6 +301,7 @@ int main(void)
         cmocka_unit_test(many_sources_keep_the_promise_on_a_new_one),
         cmocka_unit_test(few_sources_come_near_the_promise_on_a_new_one),
         cmocka_unit_test(no_mix_of_sources_opens_the_gate),
+        cmocka_unit_test(taught_look_alikes_are_judged_on_their_scale),
         cmocka_unit_test(a_source_of_nearly_all_abnormals_is_left_out_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,16 @@ static bool is_normal(const wn_samples *samples, int i)
     return samples->label[i] != WN_ABNORMAL;
 }
 
+/* What is left out in turns of its own. */
+typedef enum turn { NORMALS, ABNORMALS, TAUGHT } turn;
+
+static turn turn_of(const wn_samples *samples, int i)
+{
+    if (is_normal(samples, i))
+        return NORMALS;
+    return samples->group[i] >= samples->first_learned ? TAUGHT : ABNORMALS;
+}
+
 /* Gives every group of one kind a fold: its own, or that with the fewest photos so far, largest groups first.
  * Returns the number of folds. */
 static int fold_groups(const int *size, int groups, int *fold_of)
@@ -37,7 +47,7 @@ static int fold_groups(const int *size, int groups, int *fold_of)
 /* Whether every source can be left out whole: what stays must be much the gate that is shipped. Of normals a
  * third stays without any source, and a twentieth without any two, so that it is three sources that are left
  * out in turn; of abnormals, which set no threshold, a tenth, and enough to fit to. */
-static bool sources_suffice(const int *size, int count, bool normal)
+static bool sources_suffice(const int *size, int count, turn which)
 {
     int largest = 0, second = 0;
     for (int g = 0; g < WN_MAX_GROUPS; g++)
@@ -48,30 +58,45 @@ static bool sources_suffice(const int *size, int count, bool normal)
             second = size[g];
         }
     const int64_t without = count - largest, without_two = without - second;
-    return normal ? 3 * without >= count && 20 * without_two >= count
-                  : 10 * without >= count && without >= WN_LEAST_ABNORMALS;
+    return which == NORMALS ? 3 * without >= count && 20 * without_two >= count
+                            : 10 * without >= count && without >= WN_LEAST_ABNORMALS;
 }
 
 /* size and fold_of: [WN_MAX_GROUPS], scratch. */
-static int fold_kind(const wn_samples *samples, bool normal, wn_folds *folds, int *size, int *fold_of)
+static int fold_kind(const wn_samples *samples, turn which, wn_folds *folds, int *size, int *fold_of)
 {
     int count = 0, groups = 0, at = 0;
     memset(size, 0, WN_MAX_GROUPS * sizeof *size);
     for (int i = 0; i < samples->count; i++)
-        if (is_normal(samples, i) == normal) {
+        if (turn_of(samples, i) == which) {
             groups += size[samples->group[i]]++ == 0;
             count++;
         }
-    const bool by_group = count && sources_suffice(size, count, normal);
-    int total = by_group ? fold_groups(size, groups, fold_of) : count < WN_MOST_FOLDS ? count : WN_MOST_FOLDS;
+    const bool by_group = which != TAUGHT && count && sources_suffice(size, count, which);
+    const int most = which == TAUGHT ? WN_TAUGHT_FOLDS : WN_MOST_FOLDS;
+    int total = by_group ? fold_groups(size, groups, fold_of) : count < most ? count : most;
     for (int i = 0; i < samples->count; i++)
-        if (is_normal(samples, i) == normal)
+        if (turn_of(samples, i) == which)
             folds->fold[i] = by_group ? fold_of[samples->group[i]] : (int)((int64_t)at++ * total / count);
-    if (normal) {
+    if (which == NORMALS) {
         folds->normal_groups = groups;
         folds->by_group = by_group;
     }
     return total;
+}
+
+/* Taught look-alikes are left out beside other abnormals, but for a single one: no gate without it is on the
+ * scale of the others. */
+static void fold_taught(const wn_samples *samples, wn_folds *folds, int *size, int *fold_of)
+{
+    const int parts = fold_kind(samples, TAUGHT, folds, size, fold_of);
+    for (int i = 0; i < samples->count && parts == 1; i++)
+        if (turn_of(samples, i) == TAUGHT)
+            folds->fold[i] = folds->abnormals;
+    if (parts == 1)
+        folds->abnormals++;
+    else if (parts > folds->abnormals)
+        folds->abnormals = parts;
 }
 
 winnow_status wn_folds_create(const wn_samples *samples, wn_folds *folds, winnow_error *error)
@@ -83,8 +108,9 @@ winnow_status wn_folds_create(const wn_samples *samples, wn_folds *folds, winnow
         free(size);
         return wn_fail_memory(error);
     }
-    folds->normals = fold_kind(samples, true, folds, size, size + WN_MAX_GROUPS);
-    folds->abnormals = fold_kind(samples, false, folds, size, size + WN_MAX_GROUPS);
+    folds->normals = fold_kind(samples, NORMALS, folds, size, size + WN_MAX_GROUPS);
+    folds->abnormals = fold_kind(samples, ABNORMALS, folds, size, size + WN_MAX_GROUPS);
+    fold_taught(samples, folds, size, size + WN_MAX_GROUPS);
     free(size);
     return WINNOW_OK;
 }
@@ -119,19 +145,32 @@ static void score_row(const cross *work, const wn_scorer *scorer, int row)
             wn_part_score(&scorer->part[p], scorer->dim, feature, work->scratch);
 }
 
-/* Fits without one fold of one kind (fold < 0: with everything) and scores what was left out. */
+/* Fits without one fold of normals or of abnormals (fold < 0: with everything) and scores what was left out:
+ * NaN where it was the only look-alike that was taught, without which scores have another scale. */
 static winnow_status leave_out(cross *work, bool normal, int fold, wn_scorer *scorer, winnow_error *error)
 {
     const wn_samples *samples = work->samples;
-    int kept = 0;
-    for (int i = 0; i < samples->count; i++)
-        if (is_normal(samples, i) != normal || work->folds->fold[i] != fold)
+    int kept = 0, taught = 0, taught_kept = 0;
+    for (int i = 0; i < samples->count; i++) {
+        const bool stays = is_normal(samples, i) != normal || work->folds->fold[i] != fold;
+        if (stays)
             work->list[kept++] = i;
-    winnow_status status =
-        wn_scorer_fit(work->spec, samples, work->list, kept, work->classes, work->known, scorer, error);
-    for (int i = 0; i < samples->count && !status; i++)
-        if (is_normal(samples, i) == normal && work->folds->fold[i] == fold)
+        taught += turn_of(samples, i) == TAUGHT;
+        taught_kept += stays && turn_of(samples, i) == TAUGHT;
+    }
+    const bool alone = taught && !taught_kept;
+    *scorer = (wn_scorer){0};
+    winnow_status status = alone ? WINNOW_OK
+                                 : wn_scorer_fit(work->spec, samples, work->list, kept, work->classes,
+                                                 work->known, scorer, error);
+    for (int i = 0; i < samples->count && !status; i++) {
+        if (is_normal(samples, i) != normal || work->folds->fold[i] != fold)
+            continue;
+        for (int p = 0; p < work->spec->parts && alone; p++)
+            work->raw[(size_t)i * (size_t)work->spec->parts + (size_t)p] = NAN;
+        if (!alone)
             score_row(work, scorer, i);
+    }
     return status;
 }
 

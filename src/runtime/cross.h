@@ -5,7 +5,8 @@
  * (docs/calibration.md; a random split promises 5% and rejects 13-44% on a camera it never saw), else in
  * blocks of neighbours, so that the frames of a burst stay together: a source of nearly all photos, judged by
  * a gate made of the few others, would set a threshold that lets everything pass. Abnormals likewise, in
- * turns of their own, from two sources on. */
+ * turns of their own, from two sources on; but look-alikes that the gate was taught in blocks, whatever their
+ * sources: a gate of none of them has another scale. */
 #ifndef WN_CROSS_H
 #define WN_CROSS_H
 
@@ -13,7 +14,8 @@
 #include "scorer.h"
 
 enum {
-    WN_MOST_FOLDS = 10 /* more sources than that are left out several at a time */
+    WN_MOST_FOLDS = 10, /* more sources than that are left out several at a time */
+    WN_TAUGHT_FOLDS = 5 /* of the look-alikes that the gate was taught */
 };
 
 typedef struct wn_folds {
@@ -28,7 +30,8 @@ void wn_folds_free(wn_folds *folds);
 
 /* Fits to all samples, and scores each sample by a gate that was fitted without its fold:
  * score[samples.count]. Several parts are standardised by the mean and deviation of these scores over the
- * normals. Abnormals are scored only if asked (it doubles the time); else score is 0 for them. */
+ * normals. Abnormals are scored only if asked (it doubles the time); else score is 0 for them. NaN for a
+ * look-alike that was taught alone. */
 winnow_status wn_cross_fit(const wn_scorer_spec *spec, const wn_samples *samples, const wn_folds *folds,
                            const wn_class_vectors *classes, bool abnormals, wn_scorer *scorer, float *score,
                            winnow_error *error);
