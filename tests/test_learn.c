@@ -310,6 +310,43 @@ static void single_pictures_do_not_widen_the_promise(void **state)
     winnow_bytes_free(second.data);
 }
 
+/* Uniform in [-1, 1). */
+static float noise(unsigned *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (float)(*seed >> 8) / 8388608.0f - 1;
+}
+
+/* Six views of each of four leaves that look like the normals: a gate that was taught the other views of a
+ * leaf knows it, but of the leaves to come it knows nothing. */
+static void views_of_one_thing_are_judged_without_each_other(void **state)
+{
+    const test_file *backbone = *state;
+    winnow_learner *learner;
+    winnow_lesson lesson;
+    unsigned seed = 7;
+    float thing[320], view[320];
+    assert_int_equal(winnow_learner_create(backbone->data, backbone->size, &learner, NULL), WINNOW_OK);
+    for (int i = 0; i < 60 + 4; i++) {
+        const bool leaf = i >= 60;
+        for (int j = 0; j < 320; j++)
+            thing[j] = 1 + noise(&seed);
+        for (int copy = 0; copy < (leaf ? 6 : 1); copy++) {
+            for (int j = 0; j < 320; j++)
+                view[j] = thing[j] + (leaf ? 0.1f * noise(&seed) : 0);
+            assert_int_equal(winnow_learner_add_embedding(
+                                 learner, view, leaf ? WINNOW_LABEL_ABNORMAL : WINNOW_LABEL_NORMAL, NULL),
+                             WINNOW_OK);
+        }
+    }
+    test_file out = learn(learner, &lesson);
+    assert_int_equal(lesson.new_abnormals, 24);
+    if (!(lesson.after.new_accepted > 0.5))
+        fail_msg("%g of the views pass", lesson.after.new_accepted);
+    winnow_learner_free(learner);
+    winnow_bytes_free(out.data);
+}
+
 static void a_camera_recalibrates_a_gate(void **state)
 {
     const test_file *backbone = *state;
@@ -428,6 +465,7 @@ int main(void)
         cmocka_unit_test(frames_of_a_scene_count_once),
         cmocka_unit_test(sources_widen_the_promise),
         cmocka_unit_test(single_pictures_do_not_widen_the_promise),
+        cmocka_unit_test(views_of_one_thing_are_judged_without_each_other),
         cmocka_unit_test(a_camera_recalibrates_a_gate),
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(memory_is_bounded),

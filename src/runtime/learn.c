@@ -2,6 +2,7 @@
  * The work is cross.c's; what is here is which scorer to fit, and an honest account of what changed. */
 #include "learn.h"
 #include "cross.h"
+#include "vector.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -156,9 +157,57 @@ static winnow_status judge_before(const wn_gate_file *gate, int first_new, float
     return status;
 }
 
-/* Scores every fifth of the new rows by a gate made of everything else, standardised as the taught one is;
- * NaN where that gate was taught no look-alike, as it has another scale then. */
-static winnow_status judge_new_part(const wn_gate_file *gate, const wn_learned *learned, int first_new,
+/* How alike two rows are: the sum of the cosines of their features. */
+static float likeness(const wn_samples *samples, int a, int b)
+{
+    float sum = 0;
+    for (int f = 0; f < WN_FEATURES; f++) {
+        const size_t dim = (size_t)samples->dim[f];
+        if (dim)
+            sum += wn_dot(samples->feature[f] + (size_t)a * dim, samples->feature[f] + (size_t)b * dim,
+                          (int)dim);
+    }
+    return sum;
+}
+
+/* Cuts list[count] into stretches of neighbours, part[row] of each row: about as long, but parted where
+ * neighbours are least alike, so that frames of one clip and views of one leaf stay together. */
+static void cut(const wn_samples *samples, const int *list, int count, int *part)
+{
+    const int parts = count < NEW_PARTS ? count : NEW_PARTS, reach = count / (2 * NEW_PARTS);
+    for (int p = 0, at = 0; p < parts; p++) {
+        const int even = (int)((int64_t)(p + 1) * count / parts);
+        int end = even;
+        float least = INFINITY;
+        for (int i = even - reach; i <= even + reach && p + 1 < parts; i++) {
+            const float alike = likeness(samples, list[i - 1], list[i]);
+            if (alike < least) {
+                least = alike;
+                end = i;
+            }
+        }
+        for (; at < end; at++)
+            part[list[at]] = p;
+    }
+}
+
+/* The parts of the new rows, of each kind of its own; -1 of the others. list: [count], scratch. */
+static void part_new(const wn_samples *samples, int first_new, int *list, int *part)
+{
+    for (int i = 0; i < samples->count; i++)
+        part[i] = -1;
+    for (int normal = 0; normal < 2; normal++) {
+        int count = 0;
+        for (int i = first_new; i < samples->count; i++)
+            if ((samples->label[i] != WN_ABNORMAL) == normal)
+                list[count++] = i;
+        cut(samples, list, count, part);
+    }
+}
+
+/* Scores one part of the new rows (of[row]) by a gate made of everything else, standardised as the taught one
+ * is; NaN where that gate was taught no look-alike, as it has another scale then. */
+static winnow_status judge_new_part(const wn_gate_file *gate, const wn_learned *learned, const int *of,
                                     int part, int *list, wn_logistic *known, float *score,
                                     winnow_error *error)
 {
@@ -167,14 +216,17 @@ static winnow_status judge_new_part(const wn_gate_file *gate, const wn_learned *
     for (int i = 0; i < memory->count; i++) {
         const int look_alike = memory->label[i] == WN_ABNORMAL && memory->group[i] >= memory->first_learned;
         taught += look_alike;
-        if (i < first_new || (i - first_new) % NEW_PARTS != part) {
+        if (of[i] != part) {
             list[kept++] = i;
             taught_kept += look_alike;
         }
     }
+    if (kept == memory->count)
+        return WINNOW_OK;
     if (taught && !taught_kept) {
-        for (int i = first_new + part; i < memory->count; i += NEW_PARTS)
-            score[i] = NAN;
+        for (int i = 0; i < memory->count; i++)
+            if (of[i] == part)
+                score[i] = NAN;
         return WINNOW_OK;
     }
     wn_scorer scorer;
@@ -187,8 +239,9 @@ static winnow_status judge_new_part(const wn_gate_file *gate, const wn_learned *
     float *scratch = malloc(((size_t)wn_scorer_scratch(&scorer) + 1) * sizeof *scratch);
     if (!status && !scratch)
         status = wn_fail_memory(error);
-    for (int i = first_new + part; i < memory->count && !status; i += NEW_PARTS)
-        score[i] = wn_learn_score(&scorer, memory, i, scratch);
+    for (int i = 0; i < memory->count && !status; i++)
+        if (of[i] == part)
+            score[i] = wn_learn_score(&scorer, memory, i, scratch);
     free(scratch);
     wn_scorer_free(&scorer);
     return status;
@@ -199,16 +252,16 @@ static winnow_status judge_new(const wn_gate_file *gate, wn_learned *learned, in
                                winnow_error *error)
 {
     winnow_lesson_shares *shares = &learned->lesson.after;
-    const int count = gate->memory.count,
-              parts = count - first_new < NEW_PARTS ? count - first_new : NEW_PARTS;
-    int *list = malloc(((size_t)count + 1) * sizeof *list);
+    const int count = gate->memory.count;
+    int *list = malloc(2 * ((size_t)count + 1) * sizeof *list), *of = list + count + 1;
     if (!list)
         return wn_fail_memory(error);
+    part_new(&gate->memory, first_new, list, of);
     winnow_status status = WINNOW_OK;
     winnow_error failure;
     wn_logistic known[WN_MAX_PARTS] = {{0}};
-    for (int part = 0; part < parts && !status; part++)
-        status = judge_new_part(gate, learned, first_new, part, list, known, score, &failure);
+    for (int part = 0; part < NEW_PARTS && !status; part++)
+        status = judge_new_part(gate, learned, of, part, list, known, score, &failure);
     for (int p = 0; p < WN_MAX_PARTS; p++)
         wn_logistic_free(&known[p]);
     free(list);
