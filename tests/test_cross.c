@@ -264,6 +264,32 @@ static void taught_look_alikes_are_judged_on_their_scale(void **state)
     }
 }
 
+/* One photo of a new source hardly moves what the parts are standardised by. */
+static void one_photo_does_not_move_the_scale(void **state)
+{
+    (void)state;
+    const world w = {1, 60, 0.7, true, "knn:bottleneck,logistic:bottleneck", {0.05, 0}};
+    const int dim[WN_FEATURES] = {DIM};
+    wn_samples samples;
+    wn_samples_init(&samples, dim);
+    add_source(&w, 0, 0, w.photos, &samples);
+    for (int g = 1; g < 4; g++)
+        add_source(&w, 1, g, 20, &samples);
+    made before = make_gate(&w, &samples);
+    add_source(&w, 0, 4, 1, &samples);
+    made after = make_gate(&w, &samples);
+    for (int p = 0; p < 2; p++) {
+        const wn_part *was = &before.scorer.part[p], *is = &after.scorer.part[p];
+        if (fabsf(is->centre - was->centre) > 0.5f * was->spread ||
+            fabsf(is->spread / was->spread - 1) > 0.5f)
+            fail_msg("part %d: %g +- %g becomes %g +- %g", p, was->centre, was->spread, is->centre,
+                     is->spread);
+    }
+    free_gate(&before);
+    free_gate(&after);
+    wn_samples_free(&samples);
+}
+
 /* A source of abnormals that holds all but one of them is left out in parts: a gate needs some to be fitted
  * to. */
 static void a_source_of_nearly_all_abnormals_is_left_out_in_parts(void **state)
@@ -302,6 +328,7 @@ int main(void)
         cmocka_unit_test(few_sources_come_near_the_promise_on_a_new_one),
         cmocka_unit_test(no_mix_of_sources_opens_the_gate),
         cmocka_unit_test(taught_look_alikes_are_judged_on_their_scale),
+        cmocka_unit_test(one_photo_does_not_move_the_scale),
         cmocka_unit_test(a_source_of_nearly_all_abnormals_is_left_out_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,7 +196,9 @@ static winnow_status score_left_out(cross *work, bool abnormals, const wn_scorer
     return status;
 }
 
-/* Centre and spread of each part over the normals; every source weighs the same. size: [WN_MAX_GROUPS]. */
+/* Centre and spread of each part over the normals. A photo weighs 1/sqrt(size of its source), as where
+ * scorers are fitted: were every source alike, a single photo of a new one would move both. size:
+ * [WN_MAX_GROUPS]. */
 static void standardise(const cross *work, const int *size, wn_scorer *scorer)
 {
     for (int p = 0; p < scorer->parts; p++) {
@@ -204,7 +206,7 @@ static void standardise(const cross *work, const int *size, wn_scorer *scorer)
         for (int i = 0; i < work->samples->count; i++)
             if (is_normal(work->samples, i)) {
                 double raw = work->raw[(size_t)i * scorer->parts + p];
-                double weight = 1.0 / size[work->samples->group[i]];
+                double weight = 1 / sqrt(size[work->samples->group[i]]);
                 total += weight;
                 sum += weight * raw;
                 squares += weight * raw * raw;

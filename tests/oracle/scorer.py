@@ -201,7 +201,7 @@ def cross(spec, features, label, group, classes, first_learned):
             score = fit_part(part, features, group != g, label, group, classes, first_learned)
             raw[group == g, p] = score({n: f[group == g] for n, f in features.items()})
     normal = raw[label == 1]
-    share = np.array([1 / (group == g).sum() for g in group[label == 1]])
+    share = np.array([1 / np.sqrt((group == g).sum()) for g in group[label == 1]])
     share /= share.sum()
     centre = share @ normal
     spread = np.sqrt(share @ (normal - centre) ** 2)
