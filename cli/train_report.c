@@ -189,7 +189,8 @@ static void show_text(const train_outcome *outcome, const measured *m)
     if (outcome->diagnosis) {
         diagnosis_print(outcome->diagnosis, (const char *const *)gate->class_name);
         if (left_out(outcome))
-            printf("             (%zu photos of a class that only their own source has are not counted)\n",
+            printf("             (%zu photos whose class no photo of another source, or block, has are not "
+                   "counted)\n",
                    left_out(outcome));
     } else {
         putchar('\n');

@@ -229,6 +229,32 @@ static void few_sources_are_left_out_in_blocks(void **state)
     wn_samples_free(&samples);
 }
 
+/* A small class at the end of the folder is in every block, not in one that leaves it out whole. */
+static void blocks_hold_of_every_class(void **state)
+{
+    (void)state;
+    static const int size[] = {60, 60, 12};
+    wn_samples samples;
+    wn_folds folds;
+    const int dim[WN_FEATURES] = {2};
+    int seen[3][WN_MOST_FOLDS] = {{0}};
+    wn_samples_init(&samples, dim);
+    for (int c = 0; c < 3; c++)
+        for (int i = 0; i < size[c]; i++) {
+            const float x[] = {1, (float)i}, *const feature[WN_FEATURES] = {x};
+            assert_int_equal(wn_samples_add(&samples, feature, 1 + c, 0, NULL), WINNOW_OK);
+        }
+    assert_int_equal(wn_folds_create(&samples, &folds, NULL), WINNOW_OK);
+    assert_int_equal(folds.normals, WN_MOST_FOLDS);
+    for (int i = 0; i < samples.count; i++)
+        seen[samples.label[i] - 1][folds.fold[i]]++;
+    for (int c = 0; c < 3; c++)
+        for (int f = 0; f < WN_MOST_FOLDS; f++)
+            assert_in_range(seen[c][f], size[c] / 10, (size[c] + 9) / 10);
+    wn_folds_free(&folds);
+    wn_samples_free(&samples);
+}
+
 /* Thirty sources share ten folds, whole, and about evenly. */
 static void many_sources_share_folds(void **state)
 {
@@ -357,6 +383,7 @@ int main(void)
         cmocka_unit_test(specs_that_mean_nothing_are_refused),
         cmocka_unit_test(what_cannot_be_fitted_is_refused),
         cmocka_unit_test(few_sources_are_left_out_in_blocks),
+        cmocka_unit_test(blocks_hold_of_every_class),
         cmocka_unit_test(many_sources_share_folds),
         cmocka_unit_test(thinning_is_fair_and_stable),
         cmocka_unit_test(kept_features_score_as_unit_vectors),

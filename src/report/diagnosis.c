@@ -38,7 +38,8 @@ static void headline(text *out, const report_diagnosis *d)
     if (isfinite(d->accuracy))
         text_add(out, ".");
     if (d->left_out)
-        text_format(out, " Not counted: %zu photos of a class that only their own source has.", d->left_out);
+        text_format(out, " Not counted: %zu photos whose class no photo of another source, or block, has.",
+                    d->left_out);
     text_add(out, "</p>");
 }
 

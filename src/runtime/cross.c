@@ -62,10 +62,26 @@ static bool sources_suffice(const int *size, int count, turn which)
                             : 10 * without >= count && without >= WN_LEAST_ABNORMALS;
 }
 
+/* Blocks of neighbours, cut in each class by itself: one that lay in one block would be left out whole. */
+static void fold_blocks(const wn_samples *samples, turn which, int folds, int *fold)
+{
+    int last = 0;
+    for (int i = 0; i < samples->count; i++)
+        last = samples->label[i] > last ? samples->label[i] : last;
+    for (int label = 0; label <= last; label++) {
+        int count = 0, at = 0;
+        for (int i = 0; i < samples->count; i++)
+            count += turn_of(samples, i) == which && samples->label[i] == label;
+        for (int i = 0; i < samples->count && count; i++)
+            if (turn_of(samples, i) == which && samples->label[i] == label)
+                fold[i] = (int)((int64_t)at++ * folds / count);
+    }
+}
+
 /* size and fold_of: [WN_MAX_GROUPS], scratch. */
 static int fold_kind(const wn_samples *samples, turn which, wn_folds *folds, int *size, int *fold_of)
 {
-    int count = 0, groups = 0, at = 0;
+    int count = 0, groups = 0;
     memset(size, 0, WN_MAX_GROUPS * sizeof *size);
     for (int i = 0; i < samples->count; i++)
         if (turn_of(samples, i) == which) {
@@ -75,9 +91,11 @@ static int fold_kind(const wn_samples *samples, turn which, wn_folds *folds, int
     const bool by_group = which != TAUGHT && count && sources_suffice(size, count, which);
     const int most = which == TAUGHT ? WN_TAUGHT_FOLDS : WN_MOST_FOLDS;
     int total = by_group ? fold_groups(size, groups, fold_of) : count < most ? count : most;
-    for (int i = 0; i < samples->count; i++)
+    if (!by_group)
+        fold_blocks(samples, which, total, folds->fold);
+    for (int i = 0; i < samples->count && by_group; i++)
         if (turn_of(samples, i) == which)
-            folds->fold[i] = by_group ? fold_of[samples->group[i]] : (int)((int64_t)at++ * total / count);
+            folds->fold[i] = fold_of[samples->group[i]];
     if (which == NORMALS) {
         folds->normal_groups = groups;
         folds->by_group = by_group;

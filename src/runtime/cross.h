@@ -3,10 +3,10 @@
  *
  * Normals are left out a source at a time where three sources or more share them well enough
  * (docs/calibration.md; a random split promises 5% and rejects 13-44% on a camera it never saw), else in
- * blocks of neighbours, so that the frames of a burst stay together: a source of nearly all photos, judged by
- * a gate made of the few others, would set a threshold that lets everything pass. Abnormals likewise, in
- * turns of their own, from two sources on; but look-alikes that the gate was taught in blocks, whatever their
- * sources: a gate of none of them has another scale. */
+ * blocks of neighbours, of each class alike, so that the frames of a burst stay together: a source of nearly
+ * all photos, judged by a gate made of the few others, would set a threshold that lets everything pass.
+ * Abnormals likewise, in turns of their own, from two sources on; but look-alikes that the gate was taught in
+ * blocks, whatever their sources: a gate of none of them has another scale. */
 #ifndef WN_CROSS_H
 #define WN_CROSS_H
 
