@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * `winnow check`: judges photos. */
-#include "../src/train/metrics.h"
 #include "../src/train/scan.h"
 #include "commands.h"
+#include "drift.h"
 #include "explain.h"
 #include "judge.h"
 #include "options.h"
@@ -182,20 +182,20 @@ static void sum_up(const queue *t)
 {
     const size_t *verdicts = t->verdicts, count = verdicts[0] + verdicts[1] + verdicts[2];
     const size_t rejected = count - verdicts[WINNOW_NORMAL];
-    const double promised = (double)winnow_gate_false_reject(t->gate);
     if (count < 2)
         return;
+    const drift_basis basis = drift_basis_of(t->gate);
     output_note("%zu photos: %zu normal, %zu unsure, %zu abnormal; %.3g%% turned away, %.3g%% of right ones "
-                "would be",
+                "would be%s",
                 count, verdicts[WINNOW_NORMAL], verdicts[WINNOW_UNSURE], verdicts[WINNOW_ABNORMAL],
-                100 * (double)rejected / (double)count, 100 * promised);
-    double significance;
-    if (t->p_count < DRIFT_LEAST || wn_rate_interval(rejected, count, 0.95).low <= promised)
-        return;
-    wn_ks_lean_low(t->p, t->p_count, &significance);
-    if (significance < DRIFT_SIGNIFICANT)
-        output_note("that is more than chance: some are not what the gate is for, or the camera is a new "
-                    "one, for which `winnow calibrate` on right photos alone sets the threshold");
+                100 * (double)rejected / (double)count, 100 * (double)winnow_gate_false_reject(t->gate),
+                basis.over_sources ? ", on average over sources" : "");
+    const drift_finding found = drift_find(t->gate, &basis, t->p, t->p_count, rejected, 1);
+    if (found.broken || (found.above && basis.over_sources))
+        output_note("that is more than %s: some are not what the gate is for, or the camera is %s one, for "
+                    "which `winnow calibrate` on right photos alone sets the threshold",
+                    basis.over_sources ? "sources have on average" : "chance",
+                    basis.over_sources ? "an unlike" : "a new");
 }
 
 static void judge_all(queue *t)

@@ -252,9 +252,10 @@ static int print_json(const evaluation *e)
         json_decref(groups);
         return output_failure(&error);
     }
-    json_t *drift =
-        json_pack("{s:o, s:o, s:b, s:b}", "significance", output_real(e->drift), "lean", output_real(e->lean),
-                  "drifted", e->drifted, "promise_broken", e->promise_broken);
+    json_t *drifting =
+        json_pack("{s:o, s:o, s:b, s:b, s:o}", "significance", output_real(e->drift.significance), "lean",
+                  output_real(e->drift.lean), "drifted", e->drift.leans, "promise_broken", e->drift.broken,
+                  "explained_rate", output_real(e->basis.explained));
     const wn_interval reject = wn_rate_interval(normal->count - normal->accepted, normal->count, 0.95);
     const wn_interval accept = wn_rate_interval(abnormal->accepted, abnormal->count, 0.95);
     return output_json(
@@ -265,34 +266,55 @@ static int print_json(const evaluation *e)
                   output_real(rate(abnormal->accepted, abnormal->count)), "abnormal_accept_interval",
                   accept.low, accept.high, "threshold", output_real((double)winnow_gate_threshold(e->gate)),
                   "normals", (json_int_t)normal->count, "abnormals", (json_int_t)abnormal->count,
-                  "of_training", e->of_training, "groups", groups, "drift", drift, "diagnosis",
+                  "of_training", e->of_training, "groups", groups, "drift", drifting, "diagnosis",
                   e->diagnosis ? diagnosis_json(e->diagnosis, e->class_name) : json_null()));
+}
+
+/* How many sources of one size would say as much as those of the normals: (sum of n)^2 / sum of n^2. */
+static size_t count_sources(const eval_side *s)
+{
+    double squares = 0;
+    for (size_t f = 0; s->set && f < s->set->subfolder.count; f++) {
+        double n = 0;
+        for (size_t i = 0; i < s->set->count; i++)
+            n += s->set->photo[i].subfolder == (int)f && !s->judged[i].failed;
+        squares += n * n;
+    }
+    return squares > 0 ? (size_t)((double)s->count * (double)s->count / squares) : 1;
 }
 
 /* Normals whose p-values lean low look less normal than those that the gate was calibrated on. Whether that
  * breaks the promise is another question: photos of one camera are alike, and may all lie a little below the
- * middle. */
+ * middle; and calibration photos are a draw, which alone moves the rate behind a threshold. */
 static void find_drift(evaluation *e)
 {
     const eval_side *normal = &e->side[1];
-    e->drift = e->lean = NAN;
-    if (normal->count < DRIFT_LEAST)
-        return;
-    e->lean = wn_ks_lean_low(normal->p, normal->count, &e->drift);
-    e->drifted = e->drift < DRIFT_SIGNIFICANT;
-    e->promise_broken =
-        e->drifted && wn_rate_interval(normal->count - normal->accepted, normal->count, 0.95).low >
-                          (double)winnow_gate_false_reject(e->gate);
+    e->basis = drift_basis_of(e->gate);
+    e->drift = drift_find(e->gate, &e->basis, normal->p, normal->count, normal->count - normal->accepted,
+                          count_sources(normal));
 }
 
 static void warn_of_drift(const evaluation *e)
 {
-    if (e->promise_broken)
-        output_warning("these normals look less normal than those that the gate was calibrated on: its "
-                       "promise does not hold here; `winnow calibrate` on 60 or more of them mends it");
-    else if (e->drifted)
+    const eval_side *normal = &e->side[1];
+    const double asked = 100 * (double)winnow_gate_false_reject(e->gate),
+                 rejected = 100 * rate(normal->count - normal->accepted, normal->count);
+    char excuse[128];
+    drift_excuse(&e->basis, excuse, sizeof excuse);
+    if (e->drift.broken)
+        output_warning(
+            "these normals look less normal than those that the gate was calibrated on, and it turns "
+            "away %.3g%% of them where %.3g%% was asked, more than chance: `winnow calibrate` on 60 "
+            "or more of them mends it",
+            rejected, asked);
+    else if (e->drift.above)
+        output_note(
+            "%.3g%% of these normals are turned away where %.3g%% was asked; %s. `winnow calibrate` on 60 "
+            "or more of them holds it to that here",
+            rejected, asked, excuse);
+    else if (e->drift.leans)
         output_note("these normals look less normal than most that the gate was calibrated on%s (%.3g%%)",
-                    eval_promise_words(e), 100 * (double)winnow_gate_false_reject(e->gate));
+                    eval_promise_words(e), asked);
 }
 
 /* Figures on the photos of the training flatter; with all of them, as often happens by mistake, the hash

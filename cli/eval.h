@@ -6,6 +6,7 @@
 
 #include "../src/train/dataset.h"
 #include "../src/train/diagnosis.h"
+#include "drift.h"
 #include "judge.h"
 #include "progress.h"
 
@@ -26,10 +27,9 @@ typedef struct evaluation {
     double auroc, fpr_at_95_tpr, seconds;
     wn_diagnosis *diagnosis;       /* or NULL: --classes was not given */
     const char *const *class_name; /* of the gate, where there is one */
-    double drift; /* significance of the normals' leaning low (Kolmogorov-Smirnov); NaN where they are few */
-    double lean;  /* by how much they do, 0 to 1: its statistic; NaN likewise */
-    bool drifted, promise_broken; /* they do; and the promise does not hold for them */
-    bool of_training;             /* all photos of one kind are those that the gate was made of */
+    drift_basis basis;
+    drift_finding drift;      /* of the normals */
+    bool of_training; /* all photos of one kind are those that the gate was made of */
     progress bar;
 } evaluation;
 

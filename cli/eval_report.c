@@ -70,9 +70,9 @@ static void describe_promise(const winnow_gate *gate, char *text, size_t size)
 
 static void describe_drift(const evaluation *e, char *text, size_t size)
 {
-    if (isnan(e->drift))
+    if (isnan(e->drift.significance))
         snprintf(text, size, "too few normals to tell");
-    else if (!e->drifted)
+    else if (!e->drift.leans)
         snprintf(text, size, "these normals look like those it was calibrated on");
     else
         snprintf(text, size, "these normals look less normal than those it was calibrated on%s",
@@ -88,11 +88,11 @@ static void hash_of(const evaluation *e, int label, char hash[33])
 
 static winnow_status write_page(const evaluation *e, report_page *page, const char *path, winnow_error *error)
 {
-    char promise[256], drift[256], basis[128], data[80], normal_hash[33], abnormal_hash[33], seconds[32];
+    char promise[256], here[256], basis[128], data[80], normal_hash[33], abnormal_hash[33], seconds[32];
     const char *count = winnow_gate_metadata(e->gate, "winnow.calibration.count");
     const char *groups = winnow_gate_metadata(e->gate, "winnow.calibration.groups");
     describe_promise(e->gate, promise, sizeof promise);
-    describe_drift(e, drift, sizeof drift);
+    describe_drift(e, here, sizeof here);
     snprintf(basis, sizeof basis, "%s normals of %s source%s", count ? count : "?", groups ? groups : "?",
              groups && !strcmp(groups, "1") ? "" : "s");
     provenance_lines made;
@@ -104,7 +104,7 @@ static winnow_status write_page(const evaluation *e, report_page *page, const ch
     const report_fact calibration[] = {{"promise", promise},
                                        {"calibrated on", basis},
                                        {"scorer", winnow_gate_metadata(e->gate, "winnow.scorer")},
-                                       {"here", drift},
+                                       {"here", here},
                                        {0}};
     const report_fact provenance[] = {{"command", e->command},
                                       {"data hash", data},

@@ -11,11 +11,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Photos whose p-values lean low look less normal than those that the gate was calibrated on: of how many
- * that is said, and from which significance of wn_ks_lean_low. */
-enum { DRIFT_LEAST = 20 };
-#define DRIFT_SIGNIFICANT 0.001
-
 typedef struct judge judge;
 
 /* What became of one photo. */

@@ -90,29 +90,44 @@ wn_interval wn_rate_interval(size_t hits, size_t count, double confidence)
     return interval;
 }
 
-/* P(D+ >= d) for n uniforms: d * sum over j of (n choose j) (d + j/n)^(j-1) (1 - d - j/n)^(n-j). */
-static double smirnov_tail(double d, size_t n)
+/* P(D+ >= d) of two samples of one distribution, without ties: the share of the lattice paths from (0, 0) to
+ * (m, n) that touch a point (i, j) with i/m - j/n >= d. hit[j] is that share of the paths to (i, j), whose
+ * last step raised i in i of i + j. Where there are too many points, the bound to which it tends from below.
+ */
+static double smirnov_tail(double d, size_t n, size_t m)
 {
+    const double most_points = 2e7;
     if (d <= 0)
         return 1;
-    double sum = 0;
-    for (size_t j = 0; j <= n; j++) {
-        double rest = 1 - d - (double)j / n;
-        if (rest <= 0)
-            break;
-        double log_term =
-            wn_log_choose(n, j) + (j - 1.0) * log(d + (double)j / n) + (double)(n - j) * log(rest);
-        sum += exp(log_term);
-    }
-    return fmin(1, d * sum);
+    double *hit = (double)n * (double)m > most_points ? NULL : calloc(n + 1, sizeof *hit);
+    if (!hit)
+        return exp(-2 * d * d * (double)n * (double)m / (double)(n + m));
+    for (size_t i = 1; i <= m; i++)
+        for (size_t j = 0; j <= n; j++)
+            if ((double)i / (double)m - (double)j / (double)n >= d)
+                hit[j] = 1;
+            else if (j)
+                hit[j] = ((double)i * hit[j] + (double)j * hit[j - 1]) / (double)(i + j);
+    const double tail = hit[n];
+    free(hit);
+    return tail;
 }
 
-double wn_ks_lean_low(float *p, size_t count, double *significance)
+double wn_smirnov_lean_low(float *p, size_t count, size_t sources, size_t calibrated, double *significance)
 {
+    const double rounding = 1e-6; /* of the p-values, which are float32 */
     double most = 0;
     qsort(p, count, sizeof *p, ascending);
-    for (size_t i = 0; i < count; i++)
-        most = fmax(most, (double)(i + 1) / count - p[i]);
-    *significance = count ? smirnov_tail(most, count) : 1;
+    for (size_t i = 0; i < count; i++) {
+        const double below = ((double)p[i] * ((double)calibrated + 1) - 1) / (double)calibrated;
+        most = fmax(most, (double)(i + 1) / (double)count - below);
+    }
+    *significance = count ? smirnov_tail(most - rounding, calibrated, sources) : 1;
     return most;
+}
+
+double wn_explained_rate(int calibrated, wn_promise promise)
+{
+    const int rank = wn_calibration_rank(calibrated, promise);
+    return fmax(promise.false_reject, rank > 0 ? wn_beta_quantile(rank, calibrated + 1.0 - rank, 0.975) : 1);
 }

@@ -4,7 +4,7 @@
 #ifndef WN_METRICS_H
 #define WN_METRICS_H
 
-#include "../runtime/error.h"
+#include "../runtime/calibrate.h"
 
 /* One point of the ROC curve: what is accepted at score >= threshold. */
 typedef struct wn_roc_point {
@@ -32,10 +32,19 @@ typedef struct wn_interval {
 } wn_interval;
 wn_interval wn_rate_interval(size_t hits, size_t count, double confidence);
 
-/* One-sided Kolmogorov-Smirnov test that p[count] (0..1) lean low: D+ = sup(share of p <= t) - t. Photos that
- * the gate finds less normal than those it was calibrated on give small p-values; leaning high only means
- * that its promise is cautious. *significance is exact for continuous uniforms (Birnbaum and Tingey, 1951).
- * Sorts p. */
-double wn_ks_lean_low(float *p, size_t count, double *significance);
+/* One-sided two-sample Smirnov test that the scores behind p[count], p-values of a gate, lean lower than the
+ * `calibrated` scores that they were taken from: D+ = sup over s of (share of the new <= s) - (share of the
+ * calibration's <= s). Photos that the gate finds less normal than those it was calibrated on give small
+ * p-values; leaning high only means that its promise is cautious. The p-values share one calibration set and
+ * are no independent uniforms, which is why both samples count. *significance is at most a with probability
+ * at most a where all scores are exchangeable; exact without ties up to 2e7 pairs, never too small beyond.
+ * sources: how many of p are independent: count, or fewer where photos come in groups; 1 to count. Sorts p.
+ */
+double wn_smirnov_lean_low(float *p, size_t count, size_t sources, size_t calibrated, double *significance);
+
+/* The false-reject rate that the draw of the calibration photos alone explains: the threshold is the k-th
+ * lowest of their scores, so the rate behind it is Beta(k, calibrated + 1 - k); the quantile that it exceeds
+ * in 2.5% of the draws. At least promise.false_reject; 1 where so few photos carry no promise. */
+double wn_explained_rate(int calibrated, wn_promise promise);
 
 #endif

@@ -44,11 +44,13 @@ def main():
         print(f"    {{{hits}, {count}, {interval.low!r}, {interval.high!r}}},")
     print("};")
 
-    for name, values in [("uniform", rng.uniform(size=80)), ("low", rng.beta(1, 1.6, size=80))]:
-        p = np.asarray(values, np.float32)
-        floats(f"golden_p_{name}", p)
-        test = stats.kstest(p.astype(np.float64), "uniform", alternative="greater", mode="exact")
-        print(f"static const double golden_ks_{name}[] = {{{test.statistic!r}, {test.pvalue!r}}};")
+    # p-values of `new` scores by 60 calibration scores, and the test of the two samples.
+    calibration = rng.normal(size=60)
+    for name, values in [("same", rng.normal(size=80)), ("low", rng.normal(-0.5, 1, size=80))]:
+        below = np.searchsorted(np.sort(calibration), values)
+        floats(f"golden_p_{name}", ((1 + below) / 61).astype(np.float32))
+        test = stats.ks_2samp(values, calibration, alternative="greater", method="exact")
+        print(f"static const double golden_smirnov_{name}[] = {{{test.statistic!r}, {test.pvalue!r}}};")
 
 
 if __name__ == "__main__":
