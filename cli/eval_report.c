@@ -16,7 +16,7 @@
 static report_rate rate(size_t part, size_t whole)
 {
     const wn_interval interval = wn_rate_interval(part, whole, 0.95);
-    return (report_rate){whole ? (double)part / (double)whole : NAN, interval.low, interval.high};
+    return (report_rate){whole ? (double)part / (double)whole : NAN, interval.low, interval.high, NULL};
 }
 
 const char *eval_promise_words(const evaluation *e)

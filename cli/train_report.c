@@ -54,7 +54,7 @@ winnow_status train_write_reference_outputs(const char *folder, const float *mea
 
 typedef struct measured {
     size_t normals, abnormals, rejected, accepted;
-    wn_interval reject_interval, accept_interval;
+    wn_interval accept_interval;
 } measured;
 
 static measured measure(const train_outcome *outcome)
@@ -71,7 +71,6 @@ static measured measure(const train_outcome *outcome)
             m.accepted += accept;
         }
     }
-    m.reject_interval = wn_rate_interval(m.rejected, m.normals, 0.95);
     m.accept_interval = wn_rate_interval(m.accepted, m.abnormals, 0.95);
     return m;
 }
@@ -154,6 +153,15 @@ static const char *scope(const wn_gate_file *gate)
     }
 }
 
+/* The share of its own calibration photos that a gate turns away is no measurement: the threshold was set by
+ * them. */
+static const char *by_construction(const wn_gate_file *gate, char text[80])
+{
+    snprintf(text, 80, "at most %.3g%%%s, by construction", 100 * gate->calibration.promise.false_reject,
+             gate->calibration.over_groups ? " on average over sources" : "");
+    return text;
+}
+
 /* Photos that the diagnosis could not be measured on: no other source has their class. */
 static size_t left_out(const train_outcome *outcome)
 {
@@ -165,7 +173,7 @@ static size_t left_out(const train_outcome *outcome)
 static void show_text(const train_outcome *outcome, const measured *m)
 {
     const wn_gate_file *gate = outcome->gate;
-    char spec[WN_SPEC_TEXT];
+    char spec[WN_SPEC_TEXT], known[80];
     wn_spec_format(&gate->spec, spec);
     printf("scorer       %s%s\n", spec, outcome->fit->candidates > 1 ? " (chosen by validation)" : "");
     if (m->abnormals)
@@ -177,8 +185,8 @@ static void show_text(const train_outcome *outcome, const measured *m)
     if (gate->calibration.promise.confidence > 0)
         printf(" with %.3g%% confidence", 100 * gate->calibration.promise.confidence);
     printf("\n             %s\n", scope(gate));
-    printf("at it        %zu of %zu held-out normals rejected (%.1f%%)", m->rejected, m->normals,
-           100 * share(m->rejected, m->normals));
+    printf("at it        %zu of %zu calibration normals rejected (%.1f%%; %s)", m->rejected, m->normals,
+           100 * share(m->rejected, m->normals), by_construction(gate, known));
     if (m->abnormals)
         printf(", %zu of %zu abnormals accepted (%.2f%%)", m->accepted, m->abnormals,
                100 * share(m->accepted, m->abnormals));
@@ -300,7 +308,8 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
     if (outcome->audit)
         audit_page(outcome->audit, item, kind);
     const worst_sources worst = find_worst(outcome);
-    char normals[64], promise[64], seconds[32], most[4096 + 128], beyond[4096 + 128], spec[WN_SPEC_TEXT];
+    char normals[64], promise[64], seconds[32], most[4096 + 128], beyond[4096 + 128], spec[WN_SPEC_TEXT],
+        known[80];
     describe_worst(&worst, most, beyond, sizeof most);
     provenance_lines made;
     provenance_read(wn_gate_file_get(gate, "winnow.settings"), gate->has_embedding,
@@ -341,9 +350,9 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
         .feature_size = outcome->feature_size,
         .auroc = outcome->fit->auroc,
         .fpr_at_95_tpr = outcome->fit->fpr_at_95_tpr,
-        .false_reject = {share(m->rejected, m->normals), m->reject_interval.low, m->reject_interval.high},
-        .abnormal_accept = {share(m->accepted, m->abnormals), m->accept_interval.low,
-                            m->accept_interval.high},
+        .false_reject = {share(m->rejected, m->normals), 0, 1, by_construction(gate, known)},
+        .abnormal_accept = {share(m->accepted, m->abnormals), m->accept_interval.low, m->accept_interval.high,
+                            NULL},
         .asked_false_reject = gate->calibration.promise.false_reject,
         .threshold = gate->calibration.threshold,
         .score_name = "similarity",

@@ -112,7 +112,7 @@ try:
     check("&lt;normal&gt; &amp; &quot;co&quot;" in page and "<normal>" not in page, "names are not escaped")
     # Frozen: no epochs; the plots of the normals as classes: a diagnosis. And the page of an audit.
     drawn.backbone("gate.safetensors", "backbone.safetensors")
-    run("train", "--classes", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--backbone", "backbone.safetensors", "--input-size", "96",
+    text = run("train", "--classes", "--normal", "p/train/normal", "--abnormal", "p/train/other", "--backbone", "backbone.safetensors", "--input-size", "96",
         "--false-reject", "10%", "-o", "frozen.safetensors")
     page = static("frozen.html")
     check("Learning curves" not in page and "No learning curves: the backbone is frozen" in page and 'id="confusion"' in page, "the frozen page")
@@ -124,6 +124,13 @@ try:
     info = run("info", "frozen.safetensors")
     check(re.search(rf"settings +{settings[0]}\nseed +1\ndata hash +normal [0-9a-f]+, abnormal [0-9a-f]+\n", info), info)
     check(re.search(r"confidence +none: the promise is kept on average\n", info) and re.search(r"seconds +[\d.]+ s\n", info), info)
+    # The threshold was set on the training's normals: how many of them it turns away is no measurement.
+    for page in (open(name).read() for name in ("frozen.html", "gate.html")):
+        told = re.search(r'id="verdict">(.*?)</p>', page)[1]
+        check("of the normals that is at most 10%, by construction, and only <code>winnow eval</code> on other photos measures it" in told, told)
+        check("kept" not in told and "interval" not in told, told)
+        check(re.search(r"Normals rejected<b>[\d.]+%</b><span>at most 10%, by construction</span>", page), "an interval of what was asked")
+    check(re.search(r"at it +\d+ of \d+ calibration normals rejected \([\d.]+%; at most 10%, by construction\)", text), text)
     promises()
     answers()
     shutil.copy("p/train/other/so-small" + os.path.splitext(drawn_pictures[0])[1], "p/train/normal/copy" + os.path.splitext(drawn_pictures[0])[1])

@@ -32,8 +32,10 @@ static void card(text *out, const char *name, const char *format, double value, 
 
 static void rate_card(text *out, const char *name, report_rate rate)
 {
-    char note[64];
+    char note[96];
     snprintf(note, sizeof note, "95%% interval %.1f to %.1f%%", 100 * rate.low, 100 * rate.high);
+    if (rate.known)
+        snprintf(note, sizeof note, "%s", rate.known);
     card(out, name, "%.2f%%", 100 * rate.rate, isfinite(rate.rate) ? note : "none were given");
 }
 
@@ -82,6 +84,12 @@ static void name_promise(text *out, const report_page *report)
     for (size_t i = 0; i < report->photo_count; i++)
         normals += report->photo[i].normal;
     const report_rate rate = report->false_reject;
+    if (rate.known) {
+        text_format(
+            out, "; of the normals that is %s, and only <code>winnow eval</code> on other photos measures it",
+            rate.known);
+        return;
+    }
     text_format(
         out, "; asked: %.3g%%, so %s (95%% interval %.1f to %.1f%%)", 100 * report->asked_false_reject,
         words[report_promise_of(rate, report->asked_false_reject, normals)], 100 * rate.low, 100 * rate.high);

@@ -22,9 +22,10 @@ typedef struct report_epoch {
     double loss, normal_similarity, abnormal_similarity, auroc;
 } report_epoch;
 
-/* A rate with its exact 95% interval. */
+/* A rate with its exact 95% interval; or one that measures nothing, because the threshold was set by it. */
 typedef struct report_rate {
     double rate, low, high;
+    const char *known; /* "at most 5%, by construction", or NULL */
 } report_rate;
 
 /* A line of "how it was made" or of the calibration. */
