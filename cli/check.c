@@ -191,7 +191,7 @@ static void sum_up(const queue *t)
                 100 * (double)rejected / (double)count, 100 * (double)winnow_gate_false_reject(t->gate),
                 basis.over_sources ? ", on average over sources" : "");
     const drift_finding found = drift_find(t->gate, &basis, t->p, t->p_count, rejected, 1);
-    if (found.broken || (found.above && basis.over_sources))
+    if (found.broken || (found.promise == REPORT_ABOVE && basis.over_sources && count >= DRIFT_LEAST))
         output_note("that is more than %s: some are not what the gate is for, or the camera is %s one, for "
                     "which `winnow calibrate` on right photos alone sets the threshold",
                     basis.over_sources ? "sources have on average" : "chance",

@@ -4,10 +4,13 @@
 #ifndef CLI_DRIFT_H
 #define CLI_DRIFT_H
 
+#include "../src/report/report.h"
 #include "winnow.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+
+enum { DRIFT_LEAST = 20 /* photos of which anything is said */ };
 
 /* What the gate was calibrated on. */
 typedef struct drift_basis {
@@ -21,8 +24,8 @@ drift_basis drift_basis_of(const winnow_gate *gate);
 typedef struct drift_finding {
     double lean, significance; /* of wn_smirnov_lean_low; NaN: too few photos */
     bool leans;                /* beyond chance */
-    bool above;                /* more are turned away than was asked: the rate's whole interval lies above */
-    bool broken;               /* leans, and above what the draw of the calibration photos explains */
+    report_promise promise;    /* what the rate says of it */
+    bool broken;               /* it is broken, by photos enough */
 } drift_finding;
 
 /* Of the photos with p-values p[count], which it sorts, of which `rejected` were turned away. sources: how

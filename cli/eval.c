@@ -302,12 +302,12 @@ static void warn_of_drift(const evaluation *e)
     char excuse[128];
     drift_excuse(&e->basis, excuse, sizeof excuse);
     if (e->drift.broken)
-        output_warning(
-            "these normals look less normal than those that the gate was calibrated on, and it turns "
-            "away %.3g%% of them where %.3g%% was asked, more than chance: `winnow calibrate` on 60 "
-            "or more of them mends it",
-            rejected, asked);
-    else if (e->drift.above)
+        output_warning("%.3g%% of these normals are turned away where %.3g%% was asked, more than chance%s: "
+                       "`winnow calibrate` on 60 or more of them mends it",
+                       rejected, asked,
+                       e->drift.leans ? "; they look less normal than those that the gate was calibrated on"
+                                      : "");
+    else if (e->drift.promise == REPORT_ABOVE && normal->count >= DRIFT_LEAST)
         output_note(
             "%.3g%% of these normals are turned away where %.3g%% was asked; %s. `winnow calibrate` on 60 "
             "or more of them holds it to that here",

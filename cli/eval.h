@@ -28,8 +28,8 @@ typedef struct evaluation {
     wn_diagnosis *diagnosis;       /* or NULL: --classes was not given */
     const char *const *class_name; /* of the gate, where there is one */
     drift_basis basis;
-    drift_finding drift;      /* of the normals */
-    bool of_training; /* all photos of one kind are those that the gate was made of */
+    drift_finding drift; /* of the normals */
+    bool of_training;    /* all photos of one kind are those that the gate was made of */
     progress bar;
 } evaluation;
 

@@ -21,13 +21,11 @@ static report_rate rate(size_t part, size_t whole)
 
 const char *eval_promise_words(const evaluation *e)
 {
-    static const char *const words[] = {[REPORT_KEPT] = ", but the promise is kept",
-                                        [REPORT_BROKEN] = "; the promise is not kept",
-                                        [REPORT_TOO_FEW] =
-                                            "; they are too few to say whether the promise is kept"};
-    const eval_side *normal = &e->side[1];
-    return words[report_promise_of(rate(normal->count - normal->accepted, normal->count),
-                                   (double)winnow_gate_false_reject(e->gate), normal->count)];
+    static const char *const words[] = {[REPORT_OPEN] = ", but do not contradict the promise",
+                                        [REPORT_KEPT] = ", but the promise is kept",
+                                        [REPORT_ABOVE] = ", and more are turned away than was asked",
+                                        [REPORT_BROKEN] = "; the promise is not kept"};
+    return words[e->drift.promise];
 }
 
 /* The photos that could be read, and their embeddings side by side. */
@@ -88,9 +86,12 @@ static void hash_of(const evaluation *e, int label, char hash[33])
 
 static winnow_status write_page(const evaluation *e, report_page *page, const char *path, winnow_error *error)
 {
-    char promise[256], here[256], basis[128], data[80], normal_hash[33], abnormal_hash[33], seconds[32];
+    char excuse[128], promise[256], here[256], basis[128], data[80], normal_hash[33], abnormal_hash[33],
+        seconds[32];
     const char *count = winnow_gate_metadata(e->gate, "winnow.calibration.count");
     const char *groups = winnow_gate_metadata(e->gate, "winnow.calibration.groups");
+    drift_excuse(&e->basis, excuse, sizeof excuse);
+    page->excuse = excuse;
     describe_promise(e->gate, promise, sizeof promise);
     describe_drift(e, here, sizeof here);
     snprintf(basis, sizeof basis, "%s normals of %s source%s", count ? count : "?", groups ? groups : "?",
@@ -148,6 +149,7 @@ winnow_status eval_write_report(const evaluation *e, const char *path, winnow_er
                             .false_reject = rate(normal->count - normal->accepted, normal->count),
                             .abnormal_accept = rate(abnormal->accepted, abnormal->count),
                             .asked_false_reject = (double)winnow_gate_false_reject(e->gate),
+                            .promise = e->drift.promise,
                             .threshold = winnow_gate_threshold(e->gate),
                             .score_name = "similarity"};
         status = write_page(e, &page, path, error);

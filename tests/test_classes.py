@@ -105,7 +105,7 @@ def drifting():
     bad = run("eval", "gate.safetensors", "--normal", "spoilt", "--report", "spoilt.html", "--json")
     drift = json.loads(bad.stdout)["drift"]
     check(drift["drifted"] and drift["promise_broken"] and drift["significance"] < 0.001 and drift["lean"] > 0.5, drift)
-    check("more than chance: `winnow calibrate`" in bad.stderr and "promise is not kept" in open("spoilt.html").read(), bad.stderr)
+    check("more than chance; they look less normal" in bad.stderr and "`winnow calibrate` on 60" in bad.stderr and "promise is not kept" in open("spoilt.html").read(), bad.stderr)
     few = json.loads(run("eval", "gate.safetensors", "--abnormal", "spoilt", "--json").stdout)["drift"]
     check(few == {**drift, "significance": None, "lean": None, "drifted": False, "promise_broken": False}, few)
     note = "that is more than chance"

@@ -46,14 +46,23 @@ def verdict(name, *arguments):
 
 
 def promises():
-    """What the verdict says of the promise: kept, broken, or too few photos to say, each with the interval of what was turned away."""
+    """What the verdict says of the promise: kept, broken, above what was asked as chance explains, or none of these, each with the interval of what was turned away."""
     os.makedirs("five")
     for path in sorted(os.path.join(d, f) for d, _, files in os.walk("p/train/normal") for f in files)[:5]:
         shutil.copy(path, "five")
-    for folder, words in (("p/train/normal", "the promise is <b>kept</b> on"), ("p/train/other", "the promise is <b>not kept</b> on"),
-                          ("five", "<b>too few photos to say</b> whether the promise is kept")):
-        told = verdict("promise.html", "--normal", folder)
-        check(words in told and re.search(r"asked: 10%, so .* \(95% interval [\d.]+ to [\d.]+%\)", told), folder, told)
+    said = set()
+    for folders in (["p/train/normal"], ["p/train/other"], ["p/train/other", "p/train/lookalike"], ["five"]):
+        options = [word for folder in folders for word in ("--normal", folder)]
+        answer = json.loads(run("eval", "frozen.safetensors", *options, "--json"))
+        (low, high), explained = answer["false_reject_interval"], answer["drift"]["explained_rate"]
+        state = "kept" if high <= 0.1 else "open" if low <= 0.1 else "above" if low <= explained else "broken"
+        words = {"kept": "the promise is <b>kept</b> on", "open": "the promise is <b>not contradicted</b> by", "above": "it is <b>more than asked</b>, but the "
+                 f"draw of its 80 calibration photos explains up to {100 * explained:.3g}%", "broken": "the promise is <b>not kept</b> on"}[state]
+        told = verdict("promise.html", *options)
+        check(words in told and re.search(r"asked: 10%, so .* \(95% interval [\d.]+ to [\d.]+%\)", told), folders, state, told)
+        check(folders != ["five"] or state == "open", "five photos cannot say", state)
+        said.add(state)
+    check(len(said) >= 3, "the photos of this test all say", said)
 
 
 def audit():

@@ -67,22 +67,20 @@ static void name_worst(text *out, const group_tally *group, size_t count)
         text_add(out, ".");
 }
 
-report_promise report_promise_of(report_rate rate, double asked, size_t count)
+report_promise report_promise_of(report_rate rate, double asked, double explained)
 {
-    if (rate.low > asked)
-        return REPORT_BROKEN;
-    return rate.rate > asked || (double)count * asked < 1 ? REPORT_TOO_FEW : REPORT_KEPT;
+    if (rate.high <= asked)
+        return REPORT_KEPT;
+    return rate.low <= asked ? REPORT_OPEN : rate.low <= explained ? REPORT_ABOVE : REPORT_BROKEN;
 }
 
 static void name_promise(text *out, const report_page *report)
 {
-    static const char *const words[] = {
-        [REPORT_KEPT] = "the promise is <b>kept</b> on these photos",
-        [REPORT_BROKEN] = "the promise is <b>not kept</b> on these photos",
-        [REPORT_TOO_FEW] = "these are <b>too few photos to say</b> whether the promise is kept"};
-    size_t normals = 0;
-    for (size_t i = 0; i < report->photo_count; i++)
-        normals += report->photo[i].normal;
+    static const char *const words[] = {[REPORT_OPEN] =
+                                            "the promise is <b>not contradicted</b> by these photos",
+                                        [REPORT_KEPT] = "the promise is <b>kept</b> on these photos",
+                                        [REPORT_ABOVE] = "it is <b>more than asked</b>, but ",
+                                        [REPORT_BROKEN] = "the promise is <b>not kept</b> on these photos"};
     const report_rate rate = report->false_reject;
     if (rate.known) {
         text_format(
@@ -90,9 +88,9 @@ static void name_promise(text *out, const report_page *report)
             rate.known);
         return;
     }
-    text_format(
-        out, "; asked: %.3g%%, so %s (95%% interval %.1f to %.1f%%)", 100 * report->asked_false_reject,
-        words[report_promise_of(rate, report->asked_false_reject, normals)], 100 * rate.low, 100 * rate.high);
+    text_format(out, "; asked: %.3g%%, so %s%s (95%% interval %.1f to %.1f%%)",
+                100 * report->asked_false_reject, words[report->promise],
+                report->promise == REPORT_ABOVE ? report->excuse : "", 100 * rate.low, 100 * rate.high);
 }
 
 static void verdict(text *out, const report_page *report, const group_tally *group, size_t count)

@@ -59,12 +59,16 @@ typedef struct report_audit_kind {
     size_t count;
 } report_audit_kind;
 
-/* What the photos say of a promise. */
-typedef enum report_promise { REPORT_KEPT, REPORT_BROKEN, REPORT_TOO_FEW } report_promise;
+/* What photos say of a promise, by the interval of the rate at which they are turned away. */
+typedef enum report_promise {
+    REPORT_OPEN,  /* it holds the asked rate: they do not contradict it */
+    REPORT_KEPT,  /* it lies at or below the asked rate */
+    REPORT_ABOVE, /* it lies above the asked rate, but not above what the draw of the calibration explains */
+    REPORT_BROKEN /* it lies above both */
+} report_promise;
 
-/* Broken: the whole interval of the rate lies above what was asked. Too few to say: the rate lies above it,
- * but not the interval; or of so few of `count` photos not one would be turned away. */
-report_promise report_promise_of(report_rate rate, double asked, size_t count);
+/* explained: the rate that chance explains; at least asked. */
+report_promise report_promise_of(report_rate rate, double asked, double explained);
 
 typedef struct report_page {
     const char *title; /* the gate's file name */
@@ -75,6 +79,8 @@ typedef struct report_page {
     double auroc, fpr_at_95_tpr; /* NaN where there are no abnormals */
     report_rate false_reject, abnormal_accept;
     double asked_false_reject;
+    report_promise promise; /* what the normals say of it */
+    const char *excuse;     /* where they say REPORT_ABOVE: what explains it */
     float threshold;
     const char *score_name; /* of the scorer: the axis of the histogram */
     const report_epoch *epoch;
