@@ -2,6 +2,7 @@
 #include "then.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,11 @@ static void become(const char *script, const char *path, const char *class_name,
     }
     if (*path == '-' && (safe = malloc(strlen(path) + 3))) /* or it would be taken for an option */
         strcpy(stpcpy(safe, "./"), path);
+    /* Standard input may be winnow's list of photos, which a command that reads it (ssh, ffmpeg) would eat.
+     */
+    const int nothing = open("/dev/null", O_RDONLY);
+    if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0)
+        _exit(127);
     execl("/bin/sh", "sh", "-c", script, "sh", safe ? safe : path, (char *)NULL);
     _exit(127);
 }

@@ -9,7 +9,7 @@
  * none. The path is handed over as a parameter, never as text, so that no name of a file can be taken for a
  * command; so {} stands outside quotes. WINNOW_CLASS and WINNOW_PROBABILITY tell the class, where there are
  * classes (class_name not NULL). Returns the exit status, 128 + the signal that ended it, or -1: it could not
- * be started. */
+ * be started. Its standard input is empty. */
 int then_run(const char *command, const char *path, const char *class_name, double probability);
 
 #endif

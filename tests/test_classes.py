@@ -170,7 +170,22 @@ def handing_on(accepted, rejected):
     check(f"args {names[2]}" in run("check", "--then", "echo args", "gate.safetensors", names[2]).stdout, "the path is not the last argument")
     result = run("check", "--then", "exit 7", "gate.safetensors", names[2], status=2)
     check("status 7" in result.stderr and names[2] in result.stderr, result.stderr)
+    listed = "".join(f"{accepted['path']}\n" for _ in range(600))  # a command that reads must not eat the list
+    out = subprocess.run([winnow, "check", "gate.safetensors", "-", "--then", "cat >/dev/null; :"], input=listed, stdout=subprocess.PIPE, text=True).stdout
+    check(out.count("\n") == 600, out.count("\n"), "lines for 600 photos")
     run("check", "--then", "exit 7 #", "gate.safetensors", rejected, status=1)  # nothing is run for what is turned away
+
+
+def watching(path):
+    """Paths that come one by one are judged one by one; the last may lack its end."""
+    watch = subprocess.Popen([winnow, "check", "gate.safetensors", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    for _ in range(2):
+        watch.stdin.write(path + "\r\n\n")
+        watch.stdin.flush()
+        check(select.select([watch.stdout], [], [], 60)[0], "nothing is said until the input ends")
+        check(watch.stdout.readline().startswith(path + "\tnormal"), "not the photo's line")
+    rest, _ = watch.communicate("x" * 9000 + "\n" + path)
+    check([line.split("\t")[:2] for line in rest.splitlines()] == [["x" * 9000, "error"], [path, "normal"]] and watch.returncode == 2, rest)
 
 
 def explaining(accepted):
