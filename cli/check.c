@@ -10,13 +10,16 @@
 #include "output.h"
 #include "then.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-enum { CHUNK = 256 /* photos that are judged before the first of them is printed */ };
+enum { CHUNK = 256 /* photos that are judged together at the most */ };
 
 static struct {
     const char *then, *explain;
@@ -251,20 +254,62 @@ static winnow_status add_folder(queue *t, const char *folder, winnow_error *erro
     return status;
 }
 
-/* Paths from standard input; each is judged at once where they come slowly, as from a camera. */
+/* The text of standard input that is not a whole line yet. */
+typedef struct pending {
+    char *text;
+    size_t length, size;
+} pending;
+
+static bool more_waits(void)
+{
+    struct pollfd in = {STDIN_FILENO, POLLIN, 0};
+    return poll(&in, 1, 0) != 0; /* also an end, or what cannot be polled: reading tells */
+}
+
+/* Adds the whole lines, and keeps the rest. */
+static bool add_lines(queue *t, pending *p)
+{
+    char *line = p->text, *end;
+    while ((end = memchr(line, '\n', p->length - (size_t)(line - p->text)))) {
+        *end = 0;
+        if (end > line && end[-1] == '\r')
+            end[-1] = 0;
+        if (*line && !add(t, line))
+            return false;
+        line = end + 1;
+    }
+    p->length -= (size_t)(line - p->text);
+    memmove(p->text, line, p->length);
+    return true;
+}
+
+/* Paths from standard input. What has come is judged as soon as nothing more waits: at once where they come
+ * slowly, as from a camera; many together from a list. */
 static winnow_status add_stdin(queue *t)
 {
-    char *line = NULL;
-    size_t size = 0;
-    ssize_t length;
+    pending p = {0};
     bool ok = true;
-    while (ok && (length = getline(&line, &size, stdin)) >= 0) {
-        while (length && (line[length - 1] == '\n' || line[length - 1] == '\r'))
-            line[--length] = 0;
-        if (length)
-            ok = add(t, line);
+    ssize_t got = 1;
+    while (ok && got) {
+        if (p.size < p.length + 4096) {
+            char *more = realloc(p.text, p.size = 2 * p.length + 8192);
+            if (!(ok = more != NULL))
+                break;
+            p.text = more;
+        }
+        if (t->count && !more_waits())
+            judge_all(t);
+        got = read(STDIN_FILENO, p.text + p.length, p.size - p.length - 1); /* a last line may lack its end */
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            got = 0;
+            p.text[p.length++] = '\n';
+        }
+        p.length += (size_t)got;
+        ok = add_lines(t, &p);
     }
-    free(line);
+    free(p.text);
     return ok ? WINNOW_OK : WINNOW_ERROR_MEMORY;
 }
 

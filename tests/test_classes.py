@@ -3,7 +3,7 @@
 """usage: test_classes.py WINNOW
 
 The diagnosis behind the gate on painted pictures: train --classes, check, eval --classes, check --explain, and check --then with hostile names of files."""
-import json, os, re, shutil, struct, subprocess, zlib
+import json, os, re, select, shutil, struct, subprocess, zlib
 from random import Random
 from statistics import mean
 
@@ -224,4 +224,5 @@ measuring()
 drifting()
 accepted, rejected = checking()
 explaining(accepted)
+watching(accepted["path"])
 handing_on(accepted, rejected)
