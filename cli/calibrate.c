@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * `winnow calibrate`: keeps a gate's promise on a new camera. */
+#include "../src/runtime/cross.h"
 #include "../src/runtime/learn.h"
 #include "commands.h"
 #include "options.h"
@@ -36,7 +37,10 @@ static const option_row rows[] = {
     {"threads", 0, OPTION_INTEGER, "N", "threads (default: as many as there are cores)", &given.read.threads,
      1, 256},
     {"force", 0, OPTION_FLAG, NULL,
-     "also where the new threshold lets most of the abnormals through that the gate knows", &given.force},
+     "also where the new threshold lets abnormals through that the gate knows: most of them, or a tenth "
+     "where "
+     "it turns most of the photos away today",
+     &given.force},
     {"json", 0, OPTION_FLAG, NULL, "print the result as one JSON object", &given.json},
     {0},
 };
@@ -63,6 +67,7 @@ typedef struct recalibration {
     float before;                     /* threshold */
     double rejected;                  /* share of the photos that the old threshold turns away */
     double accepted_before, accepted; /* shares of the abnormals that the gate remembers; NaN: it has none */
+    bool apart;                       /* these by gates without the abnormals' source */
     int count;
 } recalibration;
 
@@ -92,32 +97,59 @@ static winnow_status score_photos(const wn_gate_file *gate, const wn_samples *ph
     return WINNOW_OK;
 }
 
+/* Scores of the remembered photos by gates without their source, as `winnow learn` judges them: a gate hardly
+ * lets anything through that it was fitted to. False where they cannot be had. */
+static bool score_apart(const wn_gate_file *gate, float *score)
+{
+    winnow_error none;
+    wn_folds folds;
+    wn_scorer scorer = {0};
+    if (wn_learn_check(gate, &none) || wn_folds_create(&gate->memory, &folds, &none))
+        return false;
+    const winnow_status status =
+        wn_cross_fit(&gate->spec, &gate->memory, &folds, &gate->classes, true, &scorer, score, &none);
+    wn_folds_free(&folds);
+    wn_scorer_free(&scorer);
+    return !status;
+}
+
 /* Shares of the remembered abnormals at or above each of two thresholds. */
 static winnow_status score_known(const wn_gate_file *gate, float before, float after, recalibration *result,
                                  winnow_error *error)
 {
     int abnormals = 0, passed[2] = {0};
-    float *scratch = malloc(((size_t)wn_scorer_scratch(&gate->scorer) + 1) * sizeof *scratch);
-    if (!scratch)
+    float *scratch = malloc(((size_t)wn_scorer_scratch(&gate->scorer) + 1) * sizeof *scratch),
+          *score = calloc((size_t)gate->memory.count + 1, sizeof *score);
+    if (!scratch || !score) {
+        free(scratch);
+        free(score);
         return wn_fail_memory(error);
+    }
+    result->apart = wn_samples_normals(&gate->memory) < gate->memory.count && score_apart(gate, score);
     for (int i = 0; i < gate->memory.count; i++)
         if (gate->memory.label[i] == WN_ABNORMAL) {
-            const float score = wn_learn_score(&gate->scorer, &gate->memory, i, scratch);
+            const float s =
+                result->apart ? score[i] : wn_learn_score(&gate->scorer, &gate->memory, i, scratch);
             abnormals++;
-            passed[0] += score >= before;
-            passed[1] += score >= after;
+            passed[0] += s >= before;
+            passed[1] += s >= after;
         }
     free(scratch);
+    free(score);
     result->accepted_before = abnormals ? (double)passed[0] / abnormals : NAN;
     result->accepted = abnormals ? (double)passed[1] / abnormals : NAN;
     return WINNOW_OK;
 }
 
-/* A threshold that lets most of what is known to be wrong through is that of the wrong photos. */
+/* A threshold that lets most of what is known to be wrong through, or much of it where most of the photos are
+ * turned away today, is that of the wrong photos. */
 static winnow_status check_threshold(const recalibration *result, winnow_error *error)
 {
-    const double most = 0.5;
-    if (given.force || isnan(result->accepted) || result->accepted <= most || result->accepted_before > most)
+    const double most = 0.5, much = 0.1;
+    const bool loose = result->accepted > most && result->accepted_before <= most;
+    const bool strange =
+        result->rejected > most && result->accepted > much && result->accepted_before <= much;
+    if (given.force || isnan(result->accepted) || !(loose || strange))
         return WINNOW_OK;
     return wn_fail(
         error, WINNOW_ERROR_DATA, -1,
@@ -183,8 +215,9 @@ static int print(const wn_gate_file *gate, const recalibration *result, const ch
            "them\n",
            result->count, (double)calibration->threshold, (double)result->before, 100 * result->rejected);
     if (!isnan(result->accepted))
-        printf("             %.1f%% of the abnormals that the gate knows are let through, before %.1f%%\n",
-               100 * result->accepted, 100 * result->accepted_before);
+        printf("             %.1f%% of the abnormals that the gate knows are let through, before %.1f%%%s\n",
+               100 * result->accepted, 100 * result->accepted_before,
+               result->apart ? " (each judged by a gate without it)" : "");
     printf("promise      at most %.3g%% of this camera's normal photos are turned away",
            100 * calibration->promise.false_reject);
     if (calibration->promise.confidence > 0)
