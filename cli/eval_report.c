@@ -6,6 +6,7 @@
 #include "../src/runtime/error.h"
 #include "../src/train/metrics.h"
 #include "diagnosis.h"
+#include "promise.h"
 #include "provenance.h"
 
 #include <math.h>
@@ -55,15 +56,15 @@ static size_t list_photos(const evaluation *e, report_photo *photo, float *featu
 static void describe_promise(const winnow_gate *gate, char *text, size_t size)
 {
     const char *confidence = winnow_gate_metadata(gate, "winnow.confidence");
+    const char *groups = winnow_gate_metadata(gate, "winnow.calibration.groups");
     const char *over = winnow_gate_metadata(gate, "winnow.calibration.promise");
-    const double sure = confidence ? atof(confidence) : 0;
-    char how[64] = "on average";
-    if (sure > 0)
-        snprintf(how, sizeof how, "with %.4g%% confidence", 100 * sure);
-    snprintf(text, size, "at most %.3g%% of normals rejected, %s, %s",
-             100 * (double)winnow_gate_false_reject(gate), how,
-             over && !strcmp(over, "groups") ? "on new sources like those it was calibrated on"
-                                             : "on photos like those it was calibrated on");
+    char certainty[96];
+    snprintf(text, size, "at most %.3g%% of normals rejected, %s%s",
+             100 * (double)winnow_gate_false_reject(gate),
+             promise_certainty(confidence ? atof(confidence) : 0, groups ? atoi(groups) : 0, certainty),
+             over && !strcmp(over, "groups")      ? ", on new sources like those it was calibrated on"
+             : confidence && atof(confidence) > 0 ? ""
+                                                  : ", on photos like those it was calibrated on");
 }
 
 static void describe_drift(const evaluation *e, char *text, size_t size)

@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "options.h"
 #include "output.h"
+#include "promise.h"
 #include "provenance.h"
 
 #include <inttypes.h>
@@ -44,19 +45,20 @@ static const char *holds_for(const char *source, const char *promise, const char
 }
 
 /* A share in percent: "5%". */
-static const char *percent(const char *value, char text[64])
+static const char *percent(const char *value, char text[96])
 {
     snprintf(text, 64, "%.6g%%", 100 * atof(value));
     return text;
 }
 
 /* Numbers of the file that are words to people; the value itself where it is plain. */
-static const char *in_words(const char *key, const char *value, char text[64])
+static const char *in_words(const char *key, const char *value, char text[96])
 {
     if (!strcmp(key, "winnow.false_reject"))
         return percent(value, text);
     if (!strcmp(key, "winnow.confidence"))
-        return atof(value) > 0 ? percent(value, text) : "none: the promise is kept on average";
+        return atof(value) > 0 ? promise_certainty(atof(value), 0, text) + strlen("with ")
+                               : "none: the promise is kept on average";
     if (!strcmp(key, "winnow.seconds")) {
         snprintf(text, 64, "%.30s s", value);
         return text;
@@ -111,7 +113,7 @@ static void print_text(const wn_safetensors *file, const char *path, uint64_t by
             value = holds_for(value, wn_safetensors_metadata(file, "winnow.calibration.promise"),
                               wn_safetensors_metadata(file, "winnow.calibration.groups"));
         }
-        char text[64];
+        char text[96];
         value = in_words(key, value, text);
         if (!strcmp(key, "winnow.settings"))
             print_settings(&made, value);

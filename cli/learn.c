@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "options.h"
 #include "output.h"
+#include "promise.h"
 #include "teach.h"
 
 #include <math.h>
@@ -66,7 +67,7 @@ static void print_counts(const char *what, int normals, int abnormals)
 
 static void print_text(const wn_gate_file *gate, const winnow_lesson *lesson, int relabelled)
 {
-    char spec[WN_SPEC_TEXT];
+    char spec[WN_SPEC_TEXT], certainty[96];
     wn_spec_format(&gate->spec, spec);
     print_counts("learned", lesson->new_normals, lesson->new_abnormals);
     if (lesson->replaced)
@@ -79,9 +80,10 @@ static void print_text(const wn_gate_file *gate, const winnow_lesson *lesson, in
                        "gate is the undo",
                        relabelled, relabelled == 1 ? "was" : "were", relabelled == 1 ? "it is" : "they are",
                        given.normal.count ? "" : ", so fewer normals are left to calibrate on");
-    printf("calibration  %d normals of %d source%s; threshold %.6g for %.3g%% false rejects\n",
+    printf("calibration  %d normals of %d source%s; threshold %.6g for %.3g%% false rejects %s\n",
            gate->calibration.count, lesson->sources, lesson->sources == 1 ? "" : "s",
-           (double)gate->calibration.threshold, 100 * gate->calibration.promise.false_reject);
+           (double)gate->calibration.threshold, 100 * gate->calibration.promise.false_reject,
+           promise_certainty(gate->calibration.promise.confidence, lesson->sources, certainty));
     if (gate->source != WN_CALIBRATED_BY_SOURCE)
         printf("             the promise holds for %s and place%s only; %s widen it\n",
                lesson->sources == 1 ? "this camera" : "these cameras", lesson->sources == 1 ? "" : "s",

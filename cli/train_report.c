@@ -6,6 +6,7 @@
 #include "../src/train/metrics.h"
 #include "diagnosis.h"
 #include "output.h"
+#include "promise.h"
 #include "provenance.h"
 
 #include <errno.h>
@@ -173,7 +174,7 @@ static size_t left_out(const train_outcome *outcome)
 static void show_text(const train_outcome *outcome, const measured *m)
 {
     const wn_gate_file *gate = outcome->gate;
-    char spec[WN_SPEC_TEXT], known[80];
+    char spec[WN_SPEC_TEXT], known[80], certainty[96];
     wn_spec_format(&gate->spec, spec);
     printf("scorer       %s%s\n", spec, outcome->fit->candidates > 1 ? " (chosen by validation)" : "");
     if (m->abnormals)
@@ -182,9 +183,9 @@ static void show_text(const train_outcome *outcome, const measured *m)
     printf("calibration  %d normals of %d source%s; threshold %.6g for %.3g%% false rejects",
            gate->calibration.count, gate->calibration.groups, gate->calibration.groups == 1 ? "" : "s",
            (double)gate->calibration.threshold, 100 * gate->calibration.promise.false_reject);
-    if (gate->calibration.promise.confidence > 0)
-        printf(" with %.3g%% confidence", 100 * gate->calibration.promise.confidence);
-    printf("\n             %s\n", scope(gate));
+    printf(" %s\n             %s\n",
+           promise_certainty(gate->calibration.promise.confidence, gate->calibration.groups, certainty),
+           scope(gate));
     printf("at it        %zu of %zu calibration normals rejected (%.1f%%; %s)", m->rejected, m->normals,
            100 * share(m->rejected, m->normals), by_construction(gate, known));
     if (m->abnormals)
@@ -308,8 +309,8 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
     if (outcome->audit)
         audit_page(outcome->audit, item, kind);
     const worst_sources worst = find_worst(outcome);
-    char normals[64], promise[64], seconds[32], most[4096 + 128], beyond[4096 + 128], spec[WN_SPEC_TEXT],
-        known[80];
+    char normals[64], certainty[96], promise[160], seconds[32], most[4096 + 128], beyond[4096 + 128],
+        spec[WN_SPEC_TEXT], known[80];
     describe_worst(&worst, most, beyond, sizeof most);
     provenance_lines made;
     provenance_read(wn_gate_file_get(gate, "winnow.settings"), gate->has_embedding,
@@ -317,9 +318,9 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
     wn_spec_format(&gate->spec, spec);
     snprintf(normals, sizeof normals, "%d photos, %d source%s", gate->calibration.count,
              gate->calibration.groups, gate->calibration.groups == 1 ? "" : "s");
-    snprintf(promise, sizeof promise, "at most %.3g%% of normals rejected%s",
+    snprintf(promise, sizeof promise, "at most %.3g%% of normals rejected, %s",
              100 * gate->calibration.promise.false_reject,
-             gate->calibration.promise.confidence > 0 ? ", at the asked confidence" : ", on average");
+             promise_certainty(gate->calibration.promise.confidence, gate->calibration.groups, certainty));
     snprintf(seconds, sizeof seconds, "%.1f s", outcome->seconds);
     const report_fact calibration[] = {{"scorer", spec},
                                        {"calibrated on", normals},

@@ -139,6 +139,15 @@ def sources():
     page = open("sources.html").read()
     check(re.search(rf">worst source</th><td[^>]*>{told[1]}: {told[2]}% of 20 turned away, 95% interval [\d.]+ to [\d.]+%<", page), "no worst source")
     check(told[0] in page and "No learning curves: the backbone is frozen" in page, "the page")
+    # A confidence is over photos of these sources: it says nothing of a sixth.
+    over = "with 90% confidence over photos of these 5 sources"
+    text = done("train", "--normal", "cameras", "--confidence", "90%", *options)
+    check(f"10% false rejects {over}" in text and f"at most 10% of normals rejected, {over}" in open("sources.html").read(), text)
+    check("90% confidence over photos of its sources" in done("info", "sources.safetensors"), "info")
+    text = done("learn", "sources.safetensors", "--normal", "few", "-o", "sixth.safetensors")
+    check("10% false rejects with 90% confidence over photos of these 6 sources" in text, text)
+    done("eval", "sixth.safetensors", "--normal", "camera", "--report", "sixth.html")
+    check("with 90% confidence over photos of these 6 sources" in open("sixth.html").read(), "the page of eval")
     answer = json.loads(done("train", "--normal", "cameras", "--report", "none", "--json", *options))["worst_source"]
     check(answer["name"] == told[1] and answer["count"] == 20 and abs(100 * answer["false_reject_rate"] - float(told[2])) < 0.1, answer)
     shutil.rmtree("cameras/odd")
