@@ -281,6 +281,41 @@ static void a_refusal_asks_for_what_can_be_had(void **state)
     }
 }
 
+/* What docs/calibration.md says of the verdicts: with a confidence some photos of p <= a are accepted, and
+ * without one none; "unsure" needs 99 photos or more at 5% to lie where it says, and 20 to be there at all.
+ */
+static void verdicts_and_p_values(void **state)
+{
+    (void)state;
+    static const struct {
+        int count;
+        double confidence;
+        int accepted, unsure, abnormal; /* of the calibration photos with p <= 5%; and of all */
+    } cases[] = {
+        {19, 0, 0, 0, 0}, {40, 0, 0, 1, 0}, {99, 0, 0, 4, 0}, {999, 0, 0, 40, 9}, {115, 0.95, 3, 1, 0}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        float score[1000];
+        wn_calibration calibration;
+        int accepted = 0, verdicts[3] = {0};
+        for (int i = 0; i < cases[c].count; i++)
+            score[i] = (float)i;
+        assert_int_equal(wn_calibrate(score, NULL, cases[c].count, (wn_promise){0.05, cases[c].confidence},
+                                      &calibration, NULL),
+                         WINNOW_OK);
+        for (int i = 0; i < cases[c].count; i++) {
+            const winnow_verdict verdict = wn_calibration_verdict(&calibration, score[i]);
+            accepted +=
+                verdict == WINNOW_NORMAL && (double)wn_calibration_p_value(&calibration, score[i]) <= 0.05;
+            verdicts[verdict]++;
+        }
+        assert_int_equal(accepted, cases[c].accepted);
+        assert_int_equal(verdicts[WINNOW_UNSURE], cases[c].unsure);
+        assert_int_equal(verdicts[WINNOW_ABNORMAL], cases[c].abnormal);
+        assert_int_equal(wn_calibration_verdict(&calibration, -1), WINNOW_ABNORMAL);
+        wn_calibration_free(&calibration);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +329,7 @@ int main(void)
         cmocka_unit_test(promise_holds_over_new_groups),
         cmocka_unit_test(few_groups_promise_over_photos_only),
         cmocka_unit_test(a_refusal_asks_for_what_can_be_had),
+        cmocka_unit_test(verdicts_and_p_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
