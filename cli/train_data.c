@@ -159,7 +159,8 @@ static winnow_status part(const train_request *request, const wn_dataset *set, c
     winnow_status status = WINNOW_OK;
     if (!out || !chosen || !photos_create(train, count) || !photos_create(held, count + valid_count))
         status = wn_fail_memory(error);
-    if (!status && set && !valid)
+    const bool alone = abnormal && count == 1 && request->recipe.freeze == WN_FREEZE_BACKBONE;
+    if (!status && set && !valid && !alone) /* a frozen backbone holds nothing out */
         status = wn_dataset_split(set, held_out_share, request->seed, out, &groups, error);
     if (!status) {
         memset(chosen, true, count);

@@ -6,6 +6,7 @@
 
 #include "../src/train/engine_head.h"
 #include "diagnosis.h"
+#include "output.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -127,10 +128,17 @@ static winnow_status fit_gate(run *r, winnow_error *error)
                                          .classes = {r->gate.has_embedding ? r->classes_of_loss : 0,
                                                      r->start.network.embedding, r->class_vectors}};
     const bool learned = options.learned_features || options.own_validation;
+    const size_t abnormals = r->abnormal.count + (learned ? 0 : r->valid_abnormal.count);
     if (r->request->classes)
         status = wn_class_fit(&r->gate, learned ? held_out : -1, &r->classes, error);
     if (!status)
         status = wn_gate_fit(&options, &r->gate, &r->fit, error);
+    if (!status && !strcmp(r->request->scorer, "auto") && abnormals && !options.learned_features &&
+        !wn_spec_uses_abnormals(&r->gate.spec) && r->fit.candidates == 1)
+        output_warning(
+            "%zu abnormal photo%s too few to compare with, which takes %d: the scorer is made of the "
+            "normals alone",
+            abnormals, abnormals == 1 ? " is" : "s are", WN_LEAST_ABNORMALS + !learned);
     return status || !r->request->classes ? status : diagnose(r, error);
 }
 

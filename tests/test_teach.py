@@ -139,6 +139,13 @@ def sources():
     page = open("sources.html").read()
     check(re.search(rf">worst source</th><td[^>]*>{told[1]}: {told[2]}% of 20 turned away, 95% interval [\d.]+ to [\d.]+%<", page), "no worst source")
     check(told[0] in page and "No learning curves: the backbone is frozen" in page, "the page")
+    # Of one abnormal or two nothing can be left out to compare with: auto takes the scorer of the normals, and says so; of three it can.
+    automatic = [*options[:4], *options[6:], "--report", "none"]
+    for count in (1, 2, 3):
+        copy_some("p/train/other", f"other{count}", 0, count)
+        result = run("train", "--normal", "cameras", "--abnormal", f"other{count}", *automatic)
+        check(result.stderr.count("too few to compare with, which takes 3") == (count < 3), count, result.stderr)
+        check(count == 3 or re.search(r"scorer +knn:bottleneck\n", result.stdout), count, result.stdout)
     # A confidence is over photos of these sources: it says nothing of a sixth.
     over = "with 90% confidence over photos of these 5 sources"
     text = done("train", "--normal", "cameras", "--confidence", "90%", *options)

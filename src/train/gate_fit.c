@@ -191,6 +191,17 @@ static winnow_status fit_candidate(const wn_gate_fit_options *options, const wn_
     return status;
 }
 
+/* Whether a scorer that compares with abnormals has enough of them to be fitted to, also without the one that
+ * is left out in turn. */
+static bool has_abnormals(const wn_gate_fit_options *options, const wn_samples *samples)
+{
+    const bool held = options->learned_features || options->own_validation;
+    int abnormals = 0;
+    for (int i = 0; i < (held ? options->held_out : samples->count); i++)
+        abnormals += samples->label[i] == WN_ABNORMAL;
+    return abnormals >= WN_LEAST_ABNORMALS + !held;
+}
+
 static winnow_status choose(const wn_gate_fit_options *options, const wn_gate_file *gate, candidate *best,
                             int *candidates, winnow_error *error)
 {
@@ -199,7 +210,8 @@ static winnow_status choose(const wn_gate_fit_options *options, const wn_gate_fi
     if (strcmp(options->scorer, "auto") != 0)
         return fit_candidate(options, samples, options->scorer, best, error);
     const char *const *others = frozen_candidates, *bet = gate->network.architecture->scorer;
-    if (wn_samples_normals(samples) == samples->count)
+    if (wn_samples_normals(samples) == samples->count ||
+        (!options->learned_features && !has_abnormals(options, samples)))
         others = normals_only_candidates, bet = *others++;
     else if (options->learned_features)
         others = learned_candidates, bet = *others++;
