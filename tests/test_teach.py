@@ -196,6 +196,9 @@ def refusals():
     refused("missing.safetensors", "learn", "missing.safetensors", "--normal", "few", "-o", "x.safetensors")
     refused("the folder few|was given as normal and as abnormal: 5 photos would be both", "learn", "gate.safetensors", "--normal", "few", "--abnormal", "few", "-o", "x.safetensors")
     refused("--normal", "calibrate", "gate.safetensors")
+    # Names are looked at before folders.
+    refused("--scorer|foo", "train", "--normal", "missing", "--scorer", "foo", "-o", "x.safetensors")
+    refused("-o t|t.safetensors", "train", "--normal", "missing", "-o", "t")
     done("train", "--normal", "p/train/normal", "--backbone", "backbone.safetensors", "--input-size", "96", "--scorer", "cosine", "--report", "none",
          "--false-reject", "10%", "-o", "cosine.safetensors")
     refused("cosine|normal photos alone", "learn", "cosine.safetensors", "--abnormal", "taught", "-o", "x.safetensors")

@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 2' HUP INT TERM
 
 fail() {
-    echo "winnow: error: $*" >&2
+    echo "winnow backbone: error: $*" >&2
     exit 2
 }
 
