@@ -299,6 +299,7 @@ function lookAt(blob, result) {
   $('photo-detail').textContent = `${t('similarity')} ${similarityText(result)} · ${t('pvalue')} ${result.pValue.toFixed(3)} · ${t('promise', percent(gate.falseReject), api.confidence && percent(api.confidence))}`;
   $('answer').textContent = accepted ? '' : t('refused');
   $('send').disabled = !accepted;
+  $('send').removeAttribute('aria-disabled');
   freeze($('photo'));
 }
 
@@ -310,11 +311,12 @@ async function shoot() {
   lookAt(blob, await gate.score(bitmap));
 }
 
-// To the diagnosis: the gate's own where it has classes, else whoever listens, who may answer with words.
+// To the diagnosis: the gate's own where it has classes, else whoever listens, who may answer with words. Once, or again where that failed; the
+// button keeps the focus.
 async function send() {
   const { blob, result } = photo ?? {};
-  if (result?.verdict !== 'normal') return;
-  $('send').disabled = true;
+  if (result?.verdict !== 'normal' || $('send').hasAttribute('aria-disabled')) return;
+  $('send').setAttribute('aria-disabled', true);
   const heard = !window.dispatchEvent(new CustomEvent('winnow-accepted', { cancelable: true, detail: photo })) || api.onAccepted;
   let answer, fault;
   try {
@@ -323,7 +325,10 @@ async function send() {
     fault = error.message;
   }
   if (photo?.blob !== blob) return;
-  if (fault) return explain($('answer'), t('fault'), fault);
+  if (fault) {
+    $('send').removeAttribute('aria-disabled');
+    return explain($('answer'), t('fault'), fault);
+  }
   if (result.class) answer = t('diagnosis', result.class, percent(result.probability));
   $('answer').textContent = typeof answer === 'string' ? answer : t(heard ? 'sent' : 'nobody');
 }
@@ -357,10 +362,10 @@ function drawRing(context, x, y, size, result, tint) {
   context.restore();
 }
 
-// The picture with its gauge and its verdict: to another app, or else to a file.
+// The picture with its gauge and its verdict: to another app, or else to a file, also where the browser refuses. Not where the person does.
 async function share() {
   const { blob, result } = photo;
-  const bitmap = await createImageBitmap(blob);
+  const bitmap = await decode(blob);
   const size = 720;
   const canvas = canvasOf(size, size + 96);
   const context = canvas.getContext('2d');
@@ -376,8 +381,12 @@ async function share() {
   context.fillText(`${t(result.verdict)} · ${t('pvalue')} ${result.pValue.toFixed(3)}`, 24, size + 62, size - 48);
   drawRing(context, size - 174, 24, 150, result, tint);
   const file = new File([await toBlob(canvas, 'image/png')], 'winnow.png', { type: 'image/png' });
-  if (navigator.canShare?.({ files: [file] })) await navigator.share({ files: [file] }).catch(() => {});
-  else download(file, 'winnow.png');
+  try {
+    if (navigator.canShare?.({ files: [file] })) return await navigator.share({ files: [file] });
+  } catch (error) {
+    if (error.name === 'AbortError') return;
+  }
+  download(file, 'winnow.png');
 }
 
 function download(blob, name) {
@@ -417,7 +426,7 @@ async function take(files) {
 }
 
 // A photo of more pixels than a phone's memory takes lightly is made smaller while it is decoded.
-const LARGEST = 12e6;
+const LARGEST = 16e6; // its pixels, as in gate/picture.js
 
 async function decode(file) {
   const image = new Image();

@@ -3,7 +3,7 @@
 import { WinnowError } from './module.js';
 
 let canvas;
-const LARGEST = 12e6; // its pixels: iOS gives no canvas of more than 16.7 million, and a gate looks at a small square of any picture
+const LARGEST = 16e6; // its pixels: iOS gives no canvas of more than 16.7 million; what a phone takes at 4032x3024 is whole
 
 /** Whether a worker can draw too: not in Safari before 16.4, nor Firefox before 105. */
 export const drawsAnywhere = () => typeof OffscreenCanvas !== 'undefined';
@@ -28,7 +28,7 @@ function sizeOf(source) {
   return [width, height];
 }
 
-/** ImageData of at most 12 megapixels. */
+/** ImageData of at most 16 megapixels. */
 export function draw(source) {
   const [width, height] = sizeOf(source);
   const scale = Math.min(1, Math.sqrt(LARGEST / (width * height)));
