@@ -101,17 +101,22 @@ export class Gate {
   stream() {
     const module = this.#module;
     const classes = this.classes;
-    const stream = module.call.wg_stream();
+    let stream = module.call.wg_stream();
+    if (!stream) throw new WinnowError('out of memory');
     return {
       update: (frame, seconds) => {
         if (!this.#gate) throw new WinnowError('the gate of this stream was freed');
+        if (!stream) throw new WinnowError('this stream was freed');
         const index = frame.class === null ? -1 : classes.indexOf(frame.class);
         const verdict = VERDICTS.indexOf(frame.verdict);
         const { pValue, similarity, probability } = frame;
         if (module.call.wg_stream_update(this.#gate, stream, verdict, pValue, similarity, index, probability ?? 0, seconds) < 0) throw module.fail();
         return result(module, classes);
       },
-      free: () => module.call.wg_free(stream),
+      free: () => {
+        module.call.wg_free(stream);
+        stream = 0; // its memory may be another's from now on
+      },
     };
   }
 

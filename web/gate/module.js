@@ -129,7 +129,7 @@ export class Module {
   room(size) {
     if (size > this.scratchSize) {
       this.call.wg_free(this.scratch);
-      this.scratchSize = 0;
+      this.scratch = this.scratchSize = 0; // also where there is no room for more
       this.scratch = this.alloc(size);
       this.scratchSize = size;
     }

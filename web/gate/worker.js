@@ -16,7 +16,6 @@ const actions = {
   score({ id, picture }) {
     const begin = performance.now();
     const result = made.get(id).score(picture);
-    picture.close?.();
     return { ...result, milliseconds: performance.now() - begin };
   },
   embed: ({ id, picture }) => made.get(id).embed(picture),
@@ -27,7 +26,6 @@ const actions = {
   source: ({ id, name }) => made.get(id).source(name),
   add({ id, picture, label }) {
     made.get(id).add(picture, label);
-    picture.close?.();
     return made.get(id).state;
   },
   reset: ({ id }) => made.get(id).reset(),
@@ -46,6 +44,8 @@ self.onmessage = ({ data }) => {
       self.postMessage({ call: data.call, value: await actions[data.action](data) });
     } catch (error) {
       self.postMessage({ call: data.call, error: error.message, code: error instanceof WinnowError ? error.code : undefined });
+    } finally {
+      data.picture?.close?.(); // a camera gives no more frames while too many are open
     }
   });
 };

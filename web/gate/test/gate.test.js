@@ -130,6 +130,52 @@ test('a stream steadies verdicts', async () => {
   stream.free();
 });
 
+test("what is freed twice is not another's memory", async () => {
+  const gate = await Gate.load(gateBytes);
+  const frame = (verdict) => ({ verdict, pValue: 0.5, similarity: 1, class: null, probability: null });
+  const first = gate.stream();
+  first.free();
+  const second = gate.stream();
+  first.free();
+  const third = gate.stream();
+  for (let i = 0; i < 30; i++) {
+    second.update(frame('normal'), i / 30);
+    third.update(frame('abnormal'), i / 30);
+  }
+  assert.equal(second.update(frame('normal'), 1).verdict, 'normal');
+  assert.throws(() => first.update(frame('normal'), 1), /this stream was freed/);
+
+  const module = await Module.load();
+  module.room(100_000);
+  assert.throws(() => module.room(0xfff00000), /out of memory/);
+  const mine = module.alloc(100_000);
+  module.room(10);
+  assert.notEqual(module.alloc(100_000), mine);
+});
+
+// A camera that is read by a MediaStreamTrackProcessor stops when its frames stay open.
+test('the worker closes every picture, also one that it cannot judge', async () => {
+  const answers = [];
+  globalThis.self = { postMessage: (answer) => answers.push(answer) };
+  await import('../worker.js');
+  const ask = async (action, more) => {
+    const count = answers.length;
+    globalThis.self.onmessage({ data: { call: count, action, ...more } });
+    while (answers.length === count) await new Promise((done) => setTimeout(done, 5));
+    return answers[count];
+  };
+  const { value } = await ask('gate', { source: gateBytes });
+  let closed = 0;
+  const picture = (bytes) => ({ data: new Uint8Array(bytes), width: 10, height: 10, close: () => closed++ });
+  for (const action of ['score', 'embed']) {
+    assert.match((await ask(action, { id: value.id, picture: picture(7) })).error, /take 400 bytes/);
+    assert.equal((await ask(action, { id: value.id, picture: picture(400) })).error, undefined);
+  }
+  assert.match((await ask('add', { id: 99, picture: picture(400), label: 'normal' })).error, /./);
+  delete globalThis.self;
+  assert.equal(closed, 5);
+});
+
 // The means of similarity and p-value turn before the verdict does, and after it back.
 test("a stream's gauge is on its verdict's side of half", async () => {
   const gate = await Gate.load(gateBytes);
