@@ -150,6 +150,20 @@ def make_site():
     shutil.copytree("site", "half", ignore=shutil.ignore_patterns("*.wasm"))
 
 
+def make_bundle():
+    """An app of the npm package as Vite makes it by itself, and its gate: its folder."""
+    shutil.copytree(os.path.join(root, "web", "gate"), "app/node_modules/winnow-gate", ignore=shutil.ignore_patterns("test", "src"))
+    for name, text in {"package.json": '{"private": true, "type": "module", "dependencies": {"winnow-gate": "*"}}',
+                       "index.html": '<!doctype html><title>app</title><script type="module" src="./main.js"></script>',
+                       "main.js": "import { Gate } from 'winnow-gate';\nimport { WorkerGate } from 'winnow-gate/worker';\n"
+                                  "window.gates = [Gate, WorkerGate];\n"}.items():
+        with open(f"app/{name}", "w") as file:
+            file.write(text)
+    subprocess.run(["node", f"{browser}/node_modules/vite/bin/vite.js", "build", "--logLevel", "warn", "app"], check=True)
+    shutil.copy("gate.safetensors", "app/dist")
+    return "app/dist"
+
+
 @contextlib.contextmanager
 def static(folder):
     """Its URL at a server that knows nothing of winnow."""
@@ -165,7 +179,7 @@ def static(folder):
 # ---- the parts ----
 
 def page(url):
-    """Layout, languages, accessibility, files, messages, offline: page.mjs."""
+    """Layout, languages, accessibility, files, messages, offline, the npm package in an app: page.mjs."""
     served(url)
     make_site()
     pictures = pick("normal", 4) + pick("other", 4)
@@ -173,7 +187,7 @@ def page(url):
     plan = {"photos": {os.path.abspath(p): r for p, r in zip(pictures, judge("gate.safetensors", pictures))},
             "threshold": float(json.loads(done("info", "--json", "gate.safetensors"))["metadata"]["winnow.threshold"]),
             "classes": None if real else make_classes(), "pixels": native_pixels()}
-    with static("site") as plan["static"], static("half") as plan["half"]:
+    with static("site") as plan["static"], static("half") as plan["half"], static(make_bundle()) as plan["bundle"]:
         with open("plan.json", "w") as file:
             json.dump(plan, file)
         node("page.mjs", video("page.mjpeg", frames, 30), "plan.json")

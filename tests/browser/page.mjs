@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // usage: page.mjs VIDEO.mjpeg PLAN.json
 // Looks at the camera page with a fake camera. PLAN.json: { photos: {path: native result}, threshold, pixels: what the native build makes of
-// 'made', classes: null or { gate, advice, photos } of a gate with classes, static: the page at a server of plain files, half: the same without its WebAssembly }.
+// 'made', classes: null or { gate, advice, photos } of a gate with classes, static: the page at a server of plain files, half: the same without its
+// WebAssembly, bundle: an app that Vite made of the npm package }.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, writeFileSync, copyFileSync, mkdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -525,6 +526,22 @@ async function pageCanvas(browser) {
   await page.context().close();
 }
 
+// The npm package in an app that a bundler made: both gates, with the native score.
+async function bundled(browser) {
+  const page = await visit(browser, { site: plan.bundle });
+  await page.waitForFunction(() => window.gates);
+  const made = Array.from({ length: 160 * 160 * 4 }, (_, i) => (i % 4 === 3 ? 255 : (i * i + 7 * i) % 251));
+  const similarities = await page.evaluate(async (data) => {
+    const picture = new ImageData(new Uint8ClampedArray(data), 160, 160);
+    const score = async (kind) => (await (await kind.load('gate.safetensors')).score(picture)).similarity;
+    return Promise.all(window.gates.map(score));
+  }, made);
+  assert.equal(similarities.length, 2);
+  for (const similarity of similarities)
+    assert.ok(Math.abs(similarity - plan.pixels.similarity) <= 1e-5 * Math.max(1, Math.abs(similarity)), `${similarity}, native ${plan.pixels.similarity}`);
+  await page.context().close();
+}
+
 async function offline(browser) {
   const page = await live(browser, views.desktop);
   await page.evaluate(() => navigator.serviceWorker.ready);
@@ -570,6 +587,7 @@ if (plan.classes) await classes(page);
 await page.context().close();
 await policy(browser);
 await pageCanvas(browser);
+await bundled(browser);
 await offline(browser);
 await lacking('no-wasm', { en: /cannot run WebAssembly/, ja: /WebAssembly に対応していません/ }, browser, {}, () => delete window.WebAssembly, null, async (page) => {
   const usable = await page.locator('button:visible:not(:disabled)').evaluateAll((buttons) => buttons.map(({ id }) => id));

@@ -32,6 +32,8 @@ export type Build = 'relaxed' | 'simd' | 'plain';
 export interface Options {
   /** Another build than the fastest that runs here. */
   build?: Build;
+  /** Where the package's .wasm files are served: a folder, where they do not lie beside its scripts. */
+  wasm?: string | URL;
 }
 
 export class WinnowError extends Error {

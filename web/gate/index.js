@@ -52,7 +52,8 @@ export class Gate {
   #gate;
   #session;
 
-  /** From a URL, a Blob or bytes of a gate file; in Node, from a path too. `options.build`: 'relaxed', 'simd' or 'plain'. */
+  /** From a URL, a Blob or bytes of a gate file; in Node, from a path too. `options.build`: 'relaxed', 'simd' or 'plain'; `options.wasm`: where
+   *  the package's .wasm files are served, where they do not lie beside its scripts. */
   static async load(source, options) {
     const [module, bytes] = await Promise.all([Module.load(options), bytesOf(source)]);
     return new Gate(module, bytes);

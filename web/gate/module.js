@@ -21,6 +21,12 @@ const RELAXED_PROBE = new Uint8Array([
 ]);
 
 const BUILDS = { relaxed: 'winnow-relaxed.wasm', simd: 'winnow.wasm', plain: 'winnow-plain.wasm' };
+// Each spelt out, because bundlers read this.
+const BESIDE = {
+  relaxed: () => new URL('./winnow-relaxed.wasm', import.meta.url),
+  simd: () => new URL('./winnow.wasm', import.meta.url),
+  plain: () => new URL('./winnow-plain.wasm', import.meta.url),
+};
 
 /** The fastest build that runs here: 'relaxed' (SIMD with fused multiply-add), 'simd' or 'plain'. */
 export function bestBuild() {
@@ -28,23 +34,25 @@ export function bestBuild() {
   return WebAssembly.validate(SIMD_PROBE) ? 'simd' : 'plain';
 }
 
-const inNode = typeof process !== 'undefined' && Boolean(process.versions?.node);
+// What node.js gives in Node, and nothing elsewhere: { readFile, pathToFileURL }. No import of it here, or browsers' bundlers stumble over it.
+let node = null;
+
+export function useNode(given) {
+  node = given;
+}
 
 async function fetchBytes(url) {
-  if (url.protocol === 'file:' && inNode) {
-    const { readFile } = await import('node:fs/promises');
-    return readFile(url);
-  }
+  if (url.protocol === 'file:' && node) return node.readFile(url);
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
   return response.arrayBuffer();
 }
 
 // In Node, what is no URL is a path, from the folder that it was started in; elsewhere, a URL from the page's.
-async function urlOf(source) {
+function urlOf(source) {
   if (typeof location !== 'undefined') return new URL(source, location.href);
   if (source instanceof URL || /^[a-z][a-z\d+.-]+:/i.test(source)) return new URL(source); // "C:" is a drive
-  if (inNode) return (await import('node:url')).pathToFileURL(source);
+  if (node) return node.pathToFileURL(source);
   return new URL(source, import.meta.url);
 }
 
@@ -55,7 +63,7 @@ export async function bytesOf(source) {
   if (typeof Blob !== 'undefined' && source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
   if (typeof source !== 'string' && !(source instanceof URL)) throw new WinnowError('no gate: give a URL, a Blob or bytes');
   try {
-    return new Uint8Array(await fetchBytes(await urlOf(source)));
+    return new Uint8Array(await fetchBytes(urlOf(source)));
   } catch (error) {
     throw new WinnowError(`${source}: it could not be read: ${error.message}`);
   }
@@ -69,12 +77,18 @@ const wasi = {
   fd_write: () => ENOSYS,
 };
 
+/** The URL of a folder, with or without a slash at its end. */
+export function folder(url) {
+  const { href } = urlOf(url);
+  return href.endsWith('/') ? href : `${href}/`;
+}
+
 export class Module {
-  /** `options.build` takes another build than the best. */
-  static async load({ build = bestBuild() } = {}) {
+  /** `options.build` takes another build than the best, `options.wasm` the URL of another folder of them than this file's. */
+  static async load({ build = bestBuild(), wasm } = {}) {
     if (!Object.hasOwn(BUILDS, build)) throw new WinnowError(`unknown build ${build}: use ${Object.keys(BUILDS).join(', ')}`);
-    const url = new URL(BUILDS[build], import.meta.url);
     try {
+      const url = wasm ? new URL(BUILDS[build], folder(wasm)) : BESIDE[build]();
       const { instance } = await WebAssembly.instantiate(await fetchBytes(url), { wasi_snapshot_preview1: wasi });
       return new Module(instance.exports, build);
     } catch (error) {

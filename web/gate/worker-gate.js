@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The same gate and learner in a worker, so that the page stays smooth: every method gives a promise.
-import { WinnowError, bytesOf } from './module.js';
+import { WinnowError, bytesOf, folder } from './module.js';
 import { cannotDraw, check, draw, drawsAnywhere } from './picture.js';
 
+// The worker's own URL may be another's: what is given is from the page's.
+const ofPage = (options) => (options?.wasm ? { ...options, wasm: folder(options.wasm) } : options);
+
 class Remote {
-  #worker = new Worker(new URL('worker.js', import.meta.url), { type: 'module' });
+  #worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   #waiting = new Map();
   #calls = 0;
   #ended = false;
@@ -74,7 +77,7 @@ export class WorkerGate {
   static async load(source, options) {
     const gate = new WorkerGate();
     gate.#remote = new Remote();
-    const { id, ...facts } = await gate.#remote.first('gate', { source: await bytesOf(source), options });
+    const { id, ...facts } = await gate.#remote.first('gate', { source: await bytesOf(source), options: ofPage(options) });
     gate.#id = id;
     return Object.assign(gate, facts);
   }
@@ -111,7 +114,7 @@ export class WorkerLearner {
   static async load(source, options) {
     const learner = new WorkerLearner();
     learner.#remote = new Remote();
-    learner.#id = (await learner.#remote.first('learner', { source: await bytesOf(source), options })).id;
+    learner.#id = (await learner.#remote.first('learner', { source: await bytesOf(source), options: ofPage(options) })).id;
     return learner;
   }
 

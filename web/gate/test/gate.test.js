@@ -3,12 +3,13 @@
 // WINNOW_NATIVE: the program of native.c; WINNOW_GATE: a gate file; WINNOW_INT8_GATE: the same in int8; WINNOW_PROGRAM: the command line.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { Gate, Learner, WinnowError, bestBuild } from '../index.js';
+import { Gate, Learner, WinnowError, bestBuild } from 'winnow-gate'; // as a user's Node finds it
 import { Module } from '../module.js';
 
 const { WINNOW_NATIVE, WINNOW_GATE, WINNOW_INT8_GATE, WINNOW_PROGRAM } = process.env;
@@ -115,6 +116,18 @@ test('a path is one from the folder that Node was started in', async () => {
   for (const missing of ['no-such.safetensors', 'http://127.0.0.1:1/none', 'http://'])
     await assert.rejects(Gate.load(missing), (e) => e instanceof WinnowError && e.code === undefined && e.message.startsWith(`${missing}: it could not be read: `));
   await assert.rejects(Gate.load(undefined), WinnowError);
+});
+
+// Where the .wasm files do not lie beside the scripts: each can be named, copied, and found again.
+test('the WebAssembly can lie elsewhere', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'winnow-gate-'));
+  for (const name of ['winnow-relaxed.wasm', 'winnow.wasm', 'winnow-plain.wasm']) {
+    const file = createRequire(import.meta.url).resolve(`winnow-gate/${name}`);
+    assert.ok(existsSync(file), file);
+    if (name !== 'winnow-plain.wasm') copyFileSync(file, join(folder, name));
+  }
+  for (const wasm of [folder, `${folder}/`, pathToFileURL(folder)]) assert.equal((await Gate.load(gateBytes, { wasm, build: 'simd' })).build, 'simd');
+  await assert.rejects(Gate.load(gateBytes, { wasm: folder, build: 'plain' }), (e) => e instanceof WinnowError && e.code === 'module');
 });
 
 test('a stream steadies verdicts', async () => {
@@ -263,7 +276,7 @@ test('the package holds what a user needs, and no more', () => {
   const [pack] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: new URL('..', import.meta.url), encoding: 'utf8' }));
   assert.deepEqual(
     pack.files.map((f) => f.path).sort(),
-    ['LICENSE', 'index.d.ts', 'index.js', 'module.js', 'package.json', 'picture.js', 'README.md', 'winnow-plain.wasm', 'winnow-relaxed.wasm', 'winnow.wasm', 'worker-gate.d.ts', 'worker-gate.js', 'worker.js'].sort(),
+    ['LICENSE', 'index.d.ts', 'index.js', 'module.js', 'node.js', 'package.json', 'picture.js', 'README.md', 'winnow-plain.wasm', 'winnow-relaxed.wasm', 'winnow.wasm', 'worker-gate.d.ts', 'worker-gate.js', 'worker.js'].sort(),
   );
   assert.deepEqual(readFileSync(new URL('../LICENSE', import.meta.url)), readFileSync(new URL('../../../LICENSE', import.meta.url)));
   for (const file of pack.files.filter((f) => f.path.endsWith('.wasm'))) assert.ok(file.size < 200_000, `${file.path} has ${file.size} bytes`);
