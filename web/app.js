@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page: camera -> square of each frame -> gate in a worker -> steadied verdict -> gauge. An app that embeds the
 // page sets window.winnow.onAccepted = (blob, result) => ... to take over accepted pictures.
-import { startCamera, squareOf } from './camera.js';
+import { hasPicture, startCamera, squareOf } from './camera.js';
 import { WorkerGate, WorkerLearner } from './gate/worker-gate.js';
 import { language, speak, t } from './strings.js';
 
@@ -14,13 +14,15 @@ let stream = null;
 let learner = null;
 let bytes = null; // of the gate or backbone that was opened
 let shown = null;
+let loading = null; // a promise, until the page has what it begins with, or knows that there is nothing
+let loaded = () => {};
 let photo = null; // { blob, result } that is looked at
 const photoRing = $('photo').querySelector('figure').appendChild($('gauge').querySelector('svg').cloneNode(true));
 
 // ---- what is shown ----
 
 function advice(result) {
-  if (!result) return '';
+  if (!result) return loading ? t('loading') : '';
   if (result.verdict === 'normal') return result.class ?? t('adviceNormal');
   return result.verdict === 'unsure' ? t('adviceUnsure') : api.advice || t('adviceAbnormal');
 }
@@ -93,6 +95,22 @@ function tell(name, actions = [], detail = '') {
     button.hidden = !actions.includes(button.dataset.text);
     button.classList.toggle('primary', button.dataset.text === actions[0]);
   }
+}
+
+// What is not there yet: a message of the gate and one of the camera, which other messages cover, and which stand until it is.
+const lacking = { gate: null, camera: null };
+const rest = () => tell(...(lacking.gate ?? lacking.camera ?? [null]));
+
+function lack(what, ...message) {
+  lacking[what] = message;
+  if (what === 'camera') blank();
+  rest();
+}
+
+// No verdict without a picture.
+function blank() {
+  shown = null;
+  show(null);
 }
 
 // What a person asked for, and what became of it where it failed.
@@ -205,14 +223,15 @@ function renew({ data: { changed } }) {
 const times = [];
 let busy = false;
 let newer = false; // a frame came while another was judged
+let faulty = null; // what the last frame's fault said, which is told once
 
 async function judge() {
-  const [asked, itsStream] = [gate, stream];
+  const [judging, itsStream] = [gate, stream];
   try {
-    const result = await asked.score(await squareOf($('video'), $('guide')));
+    const result = await judging.score(await squareOf($('video'), $('guide')));
     const now = performance.now();
     const steady = await itsStream.update(result, now / 1000);
-    if (asked !== gate) return;
+    if (judging !== gate || !hasPicture($('video'))) return;
     shown = steady;
     api.last = { result, shown, seconds: now / 1000 };
     api.frames++;
@@ -220,7 +239,7 @@ async function judge() {
     while (times[0] < now - 1000) times.shift();
     show(shown, `${times.length} fps · ${result.milliseconds.toFixed(1)} ms`);
   } catch (error) {
-    if (asked === gate) throw error; // else another gate was opened meanwhile
+    if (judging === gate) throw error; // else another gate was opened meanwhile
   }
 }
 
@@ -233,9 +252,13 @@ async function frame() {
   do {
     newer = false;
     try {
-      if (gate && !frozen() && $('video').videoWidth && !document.hidden) await judge();
+      if (gate && !frozen() && hasPicture($('video')) && !document.hidden) {
+        await judge();
+        faulty = null;
+      }
     } catch (error) {
-      fault(error);
+      if (faulty !== error.message) fault(error);
+      faulty = error.message;
     }
   } while (newer);
   busy = false;
@@ -243,23 +266,29 @@ async function frame() {
 
 function next() {
   const video = $('video');
-  if (video.requestVideoFrameCallback && !video.paused) video.requestVideoFrameCallback(frame);
-  else setTimeout(frame, 100);
+  if (video.paused) setTimeout(frame, 100);
+  else if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(frame);
+  else requestAnimationFrame(frame); // Firefox before 132
 }
 
 const CAMERA_FAULTS = { NotAllowedError: 'denied', NotReadableError: 'cameraBusy' };
-const COMPLAINTS = ['denied', 'cameraBusy', 'noCamera', 'cameraLost', 'insecure'];
 
 async function camera(facing) {
   try {
-    await startCamera($('video'), facing, () => tell('cameraLost', ['again', 'open']));
-    if (gate?.build === 'plain' && !api.warned) tell('noSimd', ['close']);
-    else if (COMPLAINTS.includes(said?.name)) bytes ? tell(null) : tell('noGate', ['open']);
-    api.warned = true;
+    if (!(await startCamera($('video'), facing, { lost: () => lack('camera', 'cameraLost', ['again', 'open']), still: blank }))) return;
+    stayAwake();
+    const complaint = lacking.camera?.[0];
+    lacking.camera = null;
+    if (complaint && said?.name === complaint) rest();
   } catch (error) {
-    if (!window.isSecureContext) tell('insecure', ['open']);
-    else tell(CAMERA_FAULTS[error.name] ?? 'noCamera', ['again', 'open']);
+    if (!window.isSecureContext) lack('camera', 'insecure', ['open']);
+    else lack('camera', CAMERA_FAULTS[error.name] ?? 'noCamera', ['again', 'open']);
   }
+}
+
+// The screen, while the camera is looked through: browsers end that with each turn to another page.
+function stayAwake() {
+  if (hasPicture($('video')) && !document.hidden) navigator.wakeLock?.request('screen').catch(() => {});
 }
 
 // While a photo or a list is looked at, the picture stands still.
@@ -304,7 +333,8 @@ function lookAt(blob, result) {
 }
 
 async function shoot() {
-  if (!gate || !$('video').videoWidth || frozen()) return;
+  if (!gate || frozen()) return;
+  if (!hasPicture($('video'))) return rest();
   $('video').pause();
   const bitmap = await squareOf($('video'), $('guide'));
   const blob = await toPhoto(bitmap);
@@ -418,6 +448,7 @@ async function take(files) {
   if (model) await openFile(await model.arrayBuffer());
   const pictures = files.filter((file) => file !== model).sort((a, b) => a.name.localeCompare(b.name));
   if (!pictures.length) return;
+  await loading;
   if (!gate) return tell('noGate', ['open']);
   if (pictures.length > 1) return lookThrough(pictures);
   const { result } = await judgeFile(pictures[0]);
@@ -557,7 +588,8 @@ function hold(button, label) {
     await learn(l);
   };
   const begin = (event) => {
-    if (held || button.disabled || !$('video').videoWidth || (event.key && event.key !== ' ' && event.key !== 'Enter')) return;
+    if (held || button.disabled || event.button > 0 || (event.key && event.key !== ' ' && event.key !== 'Enter')) return;
+    if (!hasPicture($('video'))) return rest();
     event.preventDefault();
     button.classList.add('held');
     held = {};
@@ -643,12 +675,13 @@ $('language').onclick = () => {
 $('open').onclick = () => $('file').click();
 const AGAIN = { unreachable: openServed, noModule: () => location.reload() };
 const again = () => (AGAIN[said.name] ?? (() => camera(facing)))();
-const help = { open: $('open').onclick, again, close: () => tell(null) };
+const help = { open: $('open').onclick, again, close: rest };
 for (const button of $('message').querySelectorAll('button')) button.onclick = help[button.dataset.text];
 $('file').onchange = async ({ target }) => {
   await take([...target.files]).catch(fault);
   target.value = '';
 };
+document.addEventListener('visibilitychange', stayAwake);
 document.addEventListener('dragover', (event) => {
   event.preventDefault();
   $('stage').classList.add('dropping');
@@ -675,11 +708,17 @@ if (typeof WebAssembly === 'undefined') {
 } else {
   navigator.serviceWorker?.register('sw.js').catch(() => {});
   navigator.serviceWorker?.addEventListener('message', renew);
-  setText($('advice'), t('loading'));
-  await openKept();
+  loading = new Promise((done) => {
+    loaded = () => done((loading = null));
+  });
   show(null);
-  if (!bytes) api.ready = true;
-  await camera(facing);
-  api.ready = true;
   next();
+  const opened = openKept().catch(fault).finally(() => {
+    loaded();
+    if (!shown) show(null);
+    if (!bytes) api.ready = true;
+  });
+  await Promise.all([opened, camera(facing)]);
+  if (gate?.build === 'plain' && !said) tell('noSimd', ['close']);
+  api.ready = true;
 }

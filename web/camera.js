@@ -2,18 +2,44 @@
 // The camera's picture, and the square of it that lies under the guide, which is what the gate sees.
 
 // 1280x720, because the square of it that is photographed goes on to a diagnosis; half of that is hardly faster (docs/web.md).
-// `lost` is called when the camera goes away by itself.
-export async function startCamera(video, facing, lost) {
-  for (const track of video.srcObject?.getTracks() ?? []) track.stop();
+// Whether the video shows it: not where another camera was asked for meanwhile. `still` is called when the picture stops for a while, as when a
+// phone rings; `lost` when the camera goes away by itself.
+export async function startCamera(video, facing, { lost, still }) {
+  const mine = ++asked;
+  stop(video.srcObject);
   if (!navigator.mediaDevices) throw new DOMException('no camera', 'NotFoundError');
-  video.srcObject = await navigator.mediaDevices.getUserMedia({
-    audio: false,
-    video: { facingMode: { ideal: facing }, width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 60 } },
-  });
-  const [track] = video.srcObject.getVideoTracks();
+  const wanted = { facingMode: { ideal: facing }, width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 60 } };
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: wanted });
+  } catch (error) {
+    if (mine === asked) throw error;
+  }
+  if (mine !== asked) {
+    stop(stream);
+    return false;
+  }
+  video.srcObject = stream;
+  const [track] = stream.getVideoTracks();
   track.onended = lost;
+  track.onmute = still;
   video.classList.toggle('mirror', track.getSettings().facingMode === 'user');
-  await video.play();
+  await video.play().catch((error) => {
+    if (error.name !== 'AbortError') throw error; // a photo was looked at meanwhile, or another camera asked for
+  });
+  return mine === asked;
+}
+
+let asked = 0;
+
+function stop(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+}
+
+// Whether what the video shows is what its camera sees now.
+export function hasPicture(video) {
+  const [track] = video.srcObject?.getVideoTracks() ?? [];
+  return video.videoWidth > 0 && track?.readyState === 'live' && !track.muted;
 }
 
 // The video covers its element (object-fit: cover): [x, y, side] of the guide's square in the video's own pixels.

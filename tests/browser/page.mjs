@@ -365,7 +365,7 @@ async function classes(page) {
   await page.waitForFunction(() => window.winnow.gate.classes.includes(document.getElementById('advice').textContent));
 }
 
-// The other camera, mirrored where it looks at the person; one that goes away.
+// The other camera, mirrored where it looks at the person; one that is slow to come, and asked for twice; one that stops, and one that goes away.
 async function cameras(page) {
   await page.evaluate(() => {
     window.asked = [];
@@ -389,8 +389,41 @@ async function cameras(page) {
     assert.equal(await page.evaluate(() => window.asked.at(-1)), facing);
     assert.equal(await mirrored(), facing === 'user');
   }
-  await page.evaluate(() => document.getElementById('video').srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended')));
+  await page.evaluate(() => {
+    window.streams = [];
+    const get = navigator.mediaDevices.getUserMedia;
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+      await new Promise((done) => setTimeout(done, 300));
+      const stream = await get(wanted);
+      window.streams.push(stream);
+      return stream;
+    };
+  });
+  await page.click('#turn');
+  await page.click('#turn');
+  await page.waitForFunction(() => window.streams.length === 2);
+  const before = await page.evaluate(() => window.winnow.frames);
+  await page.waitForFunction((n) => window.winnow.frames > n + 5, before);
+  const live = await page.evaluate(() => window.streams.map((stream) => [stream.active, stream === document.getElementById('video').srcObject]));
+  assert.deepEqual(live, [[false, false], [true, true]], 'a camera that nobody looks through');
+  assert.equal(await page.locator('#message').isVisible(), false);
+  const verdict = () => page.locator('#stage').getAttribute('data-verdict');
+  assert.notEqual(await verdict(), 'none');
+  const still = await page.evaluate(() => {
+    document.getElementById('video').srcObject.getVideoTracks()[0].dispatchEvent(new Event('mute'));
+    return document.getElementById('stage').dataset.verdict;
+  });
+  assert.equal(still, 'none', 'a verdict without a picture');
+  await page.waitForFunction(() => document.getElementById('stage').dataset.verdict !== 'none'); // and it goes on
+  await page.evaluate(() => {
+    const [track] = document.getElementById('video').srcObject.getVideoTracks();
+    track.stop();
+    track.dispatchEvent(new Event('ended'));
+  });
   assert.match(await message(page), /went away/);
+  await page.waitForTimeout(300); // whatever was being judged
+  assert.deepEqual([await verdict(), await page.locator('#word').textContent()], ['none', 'No picture']);
+  await shot(page, 'camera-lost');
   await page.click('#message [data-text=again]');
   await page.waitForFunction(() => document.getElementById('message').hidden);
 }
@@ -450,6 +483,13 @@ async function faults(page) {
   });
   assert.equal(await message(page), 'エラーが発生しました。'); // of the camera's frames
   assert.equal(await page.locator('#message small').textContent(), 'byte 7: a fault');
+  const again = await page.evaluate(async () => {
+    let told = 0;
+    new MutationObserver(() => told++).observe(document.getElementById('message'), { subtree: true, childList: true });
+    await new Promise((done) => setTimeout(done, 500));
+    return told;
+  });
+  assert.equal(again, 0, 'an alert for every frame');
   await page.setInputFiles('#file', Object.keys(plan.photos)[0]);
   await open(page, 'list');
   await page.waitForFunction(() => document.querySelector('#results small'));
@@ -496,11 +536,16 @@ async function policy(browser) {
   await page.context().close();
 }
 
-// Safari before 16.4 and Firefox before 105 have no OffscreenCanvas: the camera, a photo, the photograph, the shared picture and teaching work.
+// Safari before 16.4 and Firefox before 105 have no OffscreenCanvas, Firefox before 132 tells no page of a video's frames: the camera, at more than
+// the 10 frames a second of a timer, a photo, the photograph, the shared picture and teaching work.
 async function pageCanvas(browser) {
-  const without = () => delete globalThis.OffscreenCanvas;
+  const without = () => {
+    delete globalThis.OffscreenCanvas;
+    delete globalThis.HTMLVideoElement?.prototype.requestVideoFrameCallback;
+  };
   const page = await live(browser, { ...views.phone, serviceWorkers: 'block', inWorker: without }, without);
   assert.equal(await page.locator('#message').isVisible(), false);
+  await page.waitForFunction(() => parseInt(document.getElementById('speed').textContent) > 12);
   const [path, native] = Object.entries(plan.photos)[0];
   await page.setInputFiles('#file', path);
   await open(page, 'photo');
