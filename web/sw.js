@@ -3,7 +3,7 @@
 // fetched behind it, for the next visit. A server is asked for what is newer than what is kept (ETag, Last-Modified), so
 // that a gate comes over the network once.
 const KEPT = 'winnow'; // the page as it is shown, and its gate
-const NEXT = 'winnow-next'; // what has changed, until the next visit: no visit sees a file of each
+const NEXT = 'winnow-next'; // what has changed, until the next visit: no visit sees a file of each, unless a second tab begins one
 const COMPLETE = 'complete'; // in NEXT: nothing is missing
 const OWN = 'winnow-own'; // app.js keeps the person's own gates there
 const FILES = [
@@ -61,7 +61,7 @@ self.addEventListener('install', (event) => event.waitUntil(refreshPage().then((
 self.addEventListener('activate', (event) => {
   event.waitUntil(
     caches.keys().then(async (names) => {
-      await takeNext();
+      if (!(await (await caches.open(KEPT)).match('./'))) await takeNext(); // else a page may be open, of what is kept
       await Promise.all(names.filter((name) => ![KEPT, NEXT, OWN].includes(name)).map((name) => caches.delete(name)));
       await self.clients.claim();
     }),

@@ -31,6 +31,7 @@ const between = createServer(async (request, response) => {
 await new Promise((done) => between.listen(0, '127.0.0.1', done));
 const site = `http://127.0.0.1:${between.address().port}/`;
 
+const fromWeb = (path) => readFileSync(new URL(`../../web${path}`, import.meta.url));
 const classes = (page, count) => page.waitForFunction((n) => window.winnow.gate?.classes.length === n, count);
 const works = (page) => page.waitForFunction(() => window.winnow?.frames > 3, null, { timeout: 60000 });
 const answered = async (page, path, status) => {
@@ -60,7 +61,7 @@ async function laterVisits(browser) {
   between.closeAllConnections();
 
   // Something new is there at the next visit; a new gate at once.
-  mode.changed = { '/style.css': Buffer.concat([readFileSync(new URL('../../web/style.css', import.meta.url)), Buffer.from(':root { --changed: 1 }')]) };
+  mode.changed = { '/style.css': Buffer.concat([fromWeb('/style.css'), Buffer.from(':root { --changed: 1 }')]) };
   log = [];
   await page.reload();
   await answered(page, '/style.css', 200);
@@ -72,8 +73,25 @@ async function laterVisits(browser) {
   mode.changed[GATE] = readFileSync(otherGate);
   await page.reload();
   await classes(page, 2);
+  await newWorker(page);
   mode.changed = {};
   await page.context().close();
+}
+
+// A page that is open when a new one is installed has its own files until it is left.
+async function newWorker(page) {
+  mode.changed['/sw.js'] = Buffer.concat([fromWeb('/sw.js'), Buffer.from('// new\n')]);
+  mode.changed['/gate/worker.js'] = Buffer.concat([fromWeb('/gate/worker.js'), Buffer.from('// new\n')]);
+  const worker = () => page.evaluate(async () => (await (await fetch('gate/worker.js')).text()).endsWith('// new\n'));
+  await page.evaluate(async () => {
+    const changed = new Promise((done) => navigator.serviceWorker.addEventListener('controllerchange', done));
+    await (await navigator.serviceWorker.getRegistration()).update();
+    await changed;
+  });
+  assert.equal(await worker(), false, 'the next page\'s worker for this one');
+  await page.reload();
+  await works(page);
+  assert.equal(await worker(), true);
 }
 
 // A gate that did not come is told, and can be asked for again.
