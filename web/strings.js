@@ -67,7 +67,24 @@ const ja = {
   promise: (share, sure) => `正しい写真のうち退けるのは${sure ? `最大 ${share}(信頼度 ${sure})` : `平均で最大 ${share}`}`,
 };
 export const languages = { en, ja };
-let chosen = languages[localStorage.getItem('language')] ? localStorage.getItem('language') : navigator.language.startsWith('ja') ? 'ja' : 'en';
+// The language is remembered where the browser allows it: where it does not, already asking is an error.
+function remembered() {
+  try {
+    return localStorage.getItem('language');
+  } catch {
+    return null;
+  }
+}
+
+function remember(language) {
+  try {
+    localStorage.setItem('language', language);
+  } catch {
+    // until the page is left
+  }
+}
+
+let chosen = languages[remembered()] ? remembered() : navigator.language.startsWith('ja') ? 'ja' : 'en';
 
 export const t = (key, ...values) => {
   const text = languages[chosen][key];
@@ -77,7 +94,7 @@ export const language = () => chosen;
 
 export function speak(next = chosen) {
   chosen = next;
-  localStorage.setItem('language', next);
+  remember(next);
   document.documentElement.lang = next;
   for (const e of document.querySelectorAll('[data-text]')) e.textContent = t(e.dataset.text);
   for (const e of document.querySelectorAll('[data-label]')) e.setAttribute('aria-label', t(e.dataset.label));

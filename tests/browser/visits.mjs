@@ -139,10 +139,17 @@ async function ownGate(browser) {
 async function keepsNothing(browser) {
   const refusing = await live(browser, { ...views.phone, site }, () => {
     CacheStorage.prototype.open = () => Promise.reject(new DOMException('', 'SecurityError'));
+    Object.defineProperty(window, 'localStorage', {
+      get() {
+        throw new DOMException('', 'SecurityError');
+      },
+    });
   });
   await refusing.setInputFiles('#file', otherGate);
   await classes(refusing, 2);
   assert.equal(await refusing.locator('#message').isVisible(), false);
+  await refusing.click('#language');
+  assert.equal(await refusing.locator('#teach').textContent(), '教える');
   await refusing.context().close();
   const full = await live(browser, { ...views.phone, site }, () => {
     Cache.prototype.put = () => Promise.reject(new DOMException('', 'QuotaExceededError'));
