@@ -87,6 +87,7 @@ def native_pixels():
     return json.loads(result.stdout)
 
 
+@functools.cache
 def make_backbone():
     """A backbone alone, and a gate on it that has seen no look-alikes; (backbone, gate)."""
     photos = ["--normal", "normal", "--abnormal", "other", "--false-reject", "5%"]
@@ -196,7 +197,7 @@ def page(url):
 def visits(url):
     """Later visits on bad connections, and the person's own gate: visits.mjs."""
     frames, _ = film("visits", pick("normal", 4))
-    node("visits.mjs", video("visits.mjpeg", frames, 30), make_classes()["gate"])
+    node("visits.mjs", video("visits.mjpeg", frames, 30), make_classes()["gate"], make_backbone()[1])
 
 
 def verdicts(url):

@@ -116,76 +116,162 @@ function blank() {
 // What a person asked for, and what became of it where it failed.
 const fault = (error) => tell('fault', ['close'], error.message);
 
-// ---- gates ----
-
-async function useGate(data) {
-  const next = await WorkerGate.load(data);
-  const nextStream = await next.stream();
-  api.advice = await next.metadata('winnow.advice');
-  api.confidence = Number((await next.metadata('winnow.confidence')) ?? 0);
-  gate?.free();
-  api.gate = gate = next;
-  stream = nextStream;
-  shown = null;
-  tell(null);
+// Nobody means a whole gate by one tap: whether a person says yes to a question, by a button with that word.
+function sure(question, word) {
+  const dialog = $('sure');
+  if (dialog.open) return false;
+  const [text, yes] = dialog.querySelectorAll('p, button');
+  for (const [element, name] of [[text, question], [yes, word]]) element.textContent = t((element.dataset.text = name));
+  dialog.returnValue = '';
+  dialog.showModal();
+  return new Promise((done) => (dialog.onclose = () => done(dialog.returnValue !== '')));
 }
 
-// A gate, or a backbone that gates can be taught from.
-async function open(data) {
+// ---- gates ----
+
+// Of gates that are asked for, what was asked for last wins, also where it comes first: each asking takes a number, and `used` is that of
+// what is in use.
+let asked = 0;
+let used = 0;
+
+// Whether it is in use from now on, which it is where it is still wanted when it has been loaded.
+async function useGate(data, mine, wanted = () => mine >= used) {
+  const next = await WorkerGate.load(data);
+  const [itsStream, itsAdvice, confidence] = await Promise.all([next.stream(), next.metadata('winnow.advice'), next.metadata('winnow.confidence')]);
+  if (!wanted()) {
+    next.free();
+    return false;
+  }
+  dismiss();
+  used = mine;
+  api.gate = gate = next;
+  stream = itsStream;
+  api.advice = itsAdvice;
+  api.confidence = Number(confidence ?? 0);
+  lacking.gate = null;
+  rest();
+  return true;
+}
+
+// The gate in use, and what is looked at that it judged.
+function dismiss() {
+  gate?.free();
+  api.gate = gate = shown = null;
+  for (const dialog of [$('photo'), $('list')]) if (dialog.open) dialog.close();
+}
+
+// A gate, or a backbone that gates can be taught from: whether it is in use. Throws where it is neither.
+async function put(data, mine) {
   let teacher = null;
   try {
-    await useGate(data);
+    if (!(await useGate(data, mine))) return false;
   } catch (error) {
-    if (error.code === 'module') return tell('noModule', ['again'], error.message);
+    if (error.code === 'module') throw error;
     teacher = await WorkerLearner.load(data).catch(() => null);
-    if (!teacher) return tell('broken', ['open', 'close'], error.message);
-    gate?.free();
-    api.gate = gate = shown = null;
-    tell(null);
+    if (mine < used) {
+      teacher?.free();
+      return false;
+    }
+    if (!teacher) throw error;
+    used = mine;
+    dismiss();
+    lacking.gate = null;
+    rest();
   }
   learner?.free();
   learner = teacher;
   bytes = data;
-  api.made = null;
-  $('save').disabled = $('forget').disabled = true;
+  forgetMade();
+  loaded();
   show(null);
   toggleLesson(teacher !== null || !$('lesson').hidden);
+  return true;
+}
+
+// The same, which tells what is wrong.
+async function open(data, mine) {
+  try {
+    return await put(data, mine);
+  } catch (error) {
+    if (mine < used) return false;
+    if (error.code === 'module') lack('gate', 'noModule', ['again'], error.message);
+    else tell('broken', ['open', 'close'], error.message);
+    return false;
+  }
 }
 
 // ---- the site's gate, and the person's own, which lasts until they go back to the site's ----
 
 const served = new URLSearchParams(location.search).get('gate') ?? 'gate.safetensors';
 const OWN = 'winnow-own'; // as in sw.js
+const NEWER = 'winnow-newer'; // as in sw.js
+const UNSAVED = 'winnow-unsaved'; // a header of an own gate that was taught and is in no file
 const PATIENCE = 15000;
 let own = false; // `bytes` are the person's
 
+// No gate; or the one in use goes on.
+const noGate = (name, helps) => (bytes ? tell(name, [...helps, 'close']) : lack('gate', name, [...helps, 'open']));
+
 async function openServed() {
-  if (!/^[\w.-]+$/.test(served)) return tell('noGate', ['open']);
-  const slow = setTimeout(() => tell('slow', ['open']), PATIENCE);
+  if (!/^[\w.-]+$/.test(served)) return noGate('noGate', []);
+  const mine = ++asked;
+  const newer = await openNewer(mine);
+  const headers = newer ? null : await openFetched(mine);
+  if (!newer && !headers) return;
+  own = false;
+  const data = bytes;
+  if (!$('own').hidden) await dropOwn();
+  if (headers) await keepServed(data, headers);
+  else fetch(served).catch(() => {}); // so that sw.js looks for what is newer still
+}
+
+// What came with it, where it is in use from now on.
+async function openFetched(mine) {
+  const slow = setTimeout(() => mine > used && noGate('slow', []), PATIENCE);
   const response = await fetch(served).catch(() => null);
   const data = response?.ok && (await response.arrayBuffer().catch(() => null));
   clearTimeout(slow);
-  if (response && !response.ok) return tell('noGate', ['open']);
-  if (!data) return tell('unreachable', ['again', 'open']);
-  await open(data);
-  own = false;
-  if (bytes === data) await keepServed(data, response.headers);
+  if (mine < used) return null;
+  if (data) return (await open(data, mine)) ? response.headers : null;
+  if (response && !response.ok) noGate('noGate', []);
+  else noGate('unreachable', ['again']);
+  return null;
 }
 
-// Where the browser keeps nothing, as in some private windows: undefined.
-const cache = async (name) => window.caches?.open(name).catch(() => undefined);
+// Where the browser keeps nothing, as in some private windows, or not any longer: undefined.
+async function cache(name) {
+  try {
+    return await window.caches?.open(name);
+  } catch {
+    return undefined;
+  }
+}
+const keptIn = async (name) => (await cache(name))?.match(served).catch(() => undefined);
 
 // For visits without a network; from then on sw.js sees to it that it is the newest.
 async function keepServed(data, headers) {
   const kept = navigator.serviceWorker && (await cache('winnow'));
-  if (!kept || (await kept.match(served))) return;
+  if (!kept || (await keptIn('winnow'))) return;
   await kept.put(served, new Response(data, { headers })).catch(() => tell('notKept', ['close']));
+}
+
+// A changed gate of the site's takes the place of the one that is kept when it has been opened once: half of a file would be no gate for
+// visits without a network.
+async function openNewer(mine) {
+  const fresh = await keptIn(NEWER);
+  const data = await fresh?.arrayBuffer().catch(() => null);
+  if (!data || !(await put(data, mine).catch(() => false))) return false;
+  const kept = await cache('winnow');
+  const moved = await kept?.put(served, new Response(data, { headers: fresh.headers })).catch(() => 'not');
+  if (moved !== 'not') await (await cache(NEWER))?.delete(served).catch(() => {});
+  return true;
 }
 
 async function keepOwn(data) {
   $('own').hidden = false;
+  navigator.storage?.persist?.().catch(() => {});
   const kept = await cache(OWN);
-  await kept?.put(served, new Response(data)).catch(() => tell('notKept', ['close']));
+  await kept?.put(served, new Response(data, { headers: unsaved ? { [UNSAVED]: 'yes' } : {} })).catch(() => tell('notKept', ['close']));
 }
 
 async function dropOwn() {
@@ -194,28 +280,36 @@ async function dropOwn() {
 }
 
 async function openKept() {
-  const kept = await (await cache(OWN))?.match(served);
-  if (kept) await openFile(await kept.arrayBuffer());
-  if (bytes) return;
-  await dropOwn();
-  await openServed();
+  const kept = await keptIn(OWN);
+  const data = kept && (await openOwn(kept.arrayBuffer()).catch(() => null));
+  $('own').hidden = !kept;
+  if (data && kept.headers.has(UNSAVED)) haveMade(data);
+  if (!bytes) await openServed();
 }
 
-async function openFile(data) {
-  await open(data);
-  if (bytes !== data) return;
+// Its bytes, where it is in use from now on.
+async function openOwn(coming) {
+  const mine = ++asked;
+  const data = await coming;
+  if (!(await open(data, mine))) return null;
   own = true;
-  await keepOwn(data);
+  return data;
+}
+
+async function openFile(file) {
+  if (unsaved && !(await sure('lossAsk', 'open'))) return;
+  const data = await openOwn(file.arrayBuffer());
+  if (data) await keepOwn(data);
 }
 
 async function goBack() {
-  await dropOwn();
-  await openServed();
+  if (!unsaved || (await sure('lossAsk', 'own'))) await openServed();
 }
 
 // The site has a new gate: at once, where nobody is in the middle of something.
 function renew({ data: { changed } }) {
-  if (changed === new URL(served, location.href).href && $('own').hidden && $('lesson').hidden && !frozen()) openServed();
+  if (changed !== new URL(served, location.href).href) return;
+  if ($('own').hidden && $('lesson').hidden && $('forget').disabled && !frozen()) openNewer(++asked).catch(() => {});
 }
 
 // ---- the camera ----
@@ -445,7 +539,7 @@ async function filesOf(items) {
 async function take(files) {
   if ($('open').disabled) return;
   const model = files.find((file) => file.name.endsWith('.safetensors'));
-  if (model) await openFile(await model.arrayBuffer());
+  if (model) await openFile(model);
   const pictures = files.filter((file) => file !== model).sort((a, b) => a.name.localeCompare(b.name));
   if (!pictures.length) return;
   await loading;
@@ -577,15 +671,21 @@ function hold(button, label) {
   let held = null;
   let ended = -AFTER;
   const collect = async (me) => {
-    const l = await learnerReady();
-    let { needed } = await l.state();
-    do {
-      const state = await l.add(await squareOf($('video'), $('guide')), label);
-      progress(state, label === 'normal' && needed > 0 && state.needed === needed);
-      needed = state.needed;
-      await new Promise((done) => setTimeout(done, 200));
-    } while (held === me);
-    await learn(l);
+    const [mine, l] = [++asked, await learnerReady()];
+    const wanted = () => l === learner && mine >= used; // no other file was opened meanwhile, nor all forgotten
+    try {
+      let { needed } = await l.state();
+      do {
+        const state = await l.add(await squareOf($('video'), $('guide')), label);
+        if (!wanted()) return;
+        progress(state, label === 'normal' && needed > 0 && state.needed === needed);
+        needed = state.needed;
+        await new Promise((done) => setTimeout(done, 200));
+      } while (held === me);
+      await learn(l, mine, wanted);
+    } catch (error) {
+      if (wanted()) throw error;
+    }
   };
   const begin = (event) => {
     if (held || button.disabled || event.button > 0 || (event.key && event.key !== ' ' && event.key !== 'Enter')) return;
@@ -612,37 +712,53 @@ function hold(button, label) {
   for (const name of ['pointerup', 'pointercancel', 'pointerleave', 'keyup', 'blur']) button.addEventListener(name, end);
 }
 
-async function learn(l) {
+let unsaved = false; // what was taught is in no file
+
+function haveMade(made) {
+  api.made = made;
+  unsaved = true;
+  $('save').disabled = false;
+}
+
+function forgetMade() {
+  api.made = null;
+  unsaved = false;
+  $('save').disabled = $('forget').disabled = true;
+}
+
+async function learn(l, mine, wanted) {
   const state = await l.state();
+  if (!wanted()) return;
   $('forget').disabled = false;
   if (state.needed) return;
   setText($('progress'), t('learning'));
   const { bytes: made } = await l.learn();
-  if (l !== learner) return; // another file was opened meanwhile
-  await useGate(made);
-  api.made = made;
-  $('save').disabled = false;
+  if (!wanted() || !(await useGate(made, mine, wanted))) return;
+  haveMade(made);
   progress(state);
   await keepOwn(made);
 }
 
 async function forget() {
-  await learner.reset();
-  api.made = null;
-  $('save').disabled = $('forget').disabled = true;
-  await useGate(bytes).catch(() => {
-    gate?.free();
-    api.gate = gate = shown = null;
-  });
+  const [mine, l] = [(used = ++asked), learner]; // what is being learned comes to nothing
+  forgetMade();
+  const wanted = () => l === learner && mine >= used;
+  try {
+    await l.reset();
+    await useGate(bytes, mine, wanted).catch(() => wanted() && dismiss());
+  } catch (error) {
+    if (wanted()) throw error;
+  }
+  if (!wanted()) return;
   show(null);
-  progress(await learner.state());
+  progress(await l.state());
   await (own ? keepOwn(bytes) : dropOwn());
 }
 
-// Nobody means a whole gate by one tap.
-function askToForget() {
-  $('sure').returnValue = '';
-  $('sure').showModal();
+async function save() {
+  download(new Blob([api.made], { type: 'application/octet-stream' }), 'gate.safetensors');
+  unsaved = false;
+  await keepOwn(api.made);
 }
 
 // ---- start ----
@@ -653,9 +769,8 @@ $('shoot').onclick = () => shoot().catch(fault).finally(thaw);
 $('teach').onclick = () => toggleLesson();
 $('send').onclick = send;
 $('share').onclick = () => share().catch((error) => explain($('answer'), t('fault'), error.message));
-$('save').onclick = () => download(new Blob([api.made], { type: 'application/octet-stream' }), 'gate.safetensors');
-$('forget').onclick = askToForget;
-$('sure').onclose = () => $('sure').returnValue && forget().catch(fault);
+$('save').onclick = () => save().catch(fault);
+$('forget').onclick = async () => (await sure('forgetAsk', 'forget')) && forget().catch(fault);
 $('own').onclick = () => goBack().catch(fault);
 $('photo').onclose = () => {
   photo = null;
@@ -673,7 +788,7 @@ $('language').onclick = () => {
   if (said) tell(said.name, said.actions, said.detail);
 };
 $('open').onclick = () => $('file').click();
-const AGAIN = { unreachable: openServed, noModule: () => location.reload() };
+const AGAIN = { unreachable: () => openServed().catch(fault), noModule: () => location.reload() };
 const again = () => (AGAIN[said.name] ?? (() => camera(facing)))();
 const help = { open: $('open').onclick, again, close: rest };
 for (const button of $('message').querySelectorAll('button')) button.onclick = help[button.dataset.text];

@@ -4,6 +4,7 @@
 // that a gate comes over the network once.
 const KEPT = 'winnow'; // the page as it is shown, and its gate
 const NEXT = 'winnow-next'; // what has changed, until the next visit: no visit sees a file of each, unless a second tab begins one
+const NEWER = 'winnow-newer'; // changed gates, which app.js moves to KEPT when it has opened them
 const COMPLETE = 'complete'; // in NEXT: nothing is missing
 const OWN = 'winnow-own'; // app.js keeps the person's own gates there
 const FILES = [
@@ -33,13 +34,14 @@ async function refreshPage() {
 
 // Any other file that the page has asked for, which is a gate; the page is told of a new one.
 async function refreshFile(file) {
-  const kept = await caches.open(KEPT);
+  const [kept, fresh] = [await caches.open(KEPT), await caches.open(NEWER)];
   try {
-    const response = await newer(file, await kept.match(file));
-    if (!response) return;
-    await kept.put(file, response);
+    const there = await fresh.match(file);
+    const response = await newer(file, there ?? (await kept.match(file)));
+    if (!response && !there) return;
+    if (response) await fresh.put(file, response);
   } catch (error) {
-    if (error.gone) await kept.delete(file);
+    if (error.gone) await Promise.all([kept.delete(file), fresh.delete(file)]);
     return; // the next visit tries again
   }
   for (const client of await self.clients.matchAll()) client.postMessage({ changed: file });
@@ -62,7 +64,7 @@ self.addEventListener('activate', (event) => {
   event.waitUntil(
     caches.keys().then(async (names) => {
       if (!(await (await caches.open(KEPT)).match('./'))) await takeNext(); // else a page may be open, of what is kept
-      await Promise.all(names.filter((name) => ![KEPT, NEXT, OWN].includes(name)).map((name) => caches.delete(name)));
+      await Promise.all(names.filter((name) => ![KEPT, NEXT, NEWER, OWN].includes(name)).map((name) => caches.delete(name)));
       await self.clients.claim();
     }),
   );

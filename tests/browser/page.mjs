@@ -342,8 +342,11 @@ async function twoFolders(page) {
 
 // A gate with classes tells the diagnosis of an accepted picture, and of no other; its advice is in the user's words.
 async function classes(page) {
+  await page.setInputFiles('#file', Object.keys(plan.photos)[0]);
+  await open(page, 'photo');
   await page.setInputFiles('#file', plan.classes.gate);
   await page.waitForFunction(() => window.winnow.gate.classes.length === 2);
+  await page.waitForFunction(() => !document.getElementById('photo').open); // another gate's verdict
   for (const [path, native] of Object.entries(plan.classes.photos)) {
     await page.setInputFiles('#file', path);
     await open(page, 'photo');

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// usage: visits.mjs VIDEO.mjpeg OTHER-GATE
-// Visits after the first, by way of a server that is quick, or answers nothing, or has something new; and the person's own gate, a file
-// with two classes, which stays until they go back to the site's, where the browser keeps anything.
+// usage: visits.mjs VIDEO.mjpeg OTHER-GATE TEACHABLE-GATE
+// Visits after the first, by way of a server that is quick, or answers nothing, or has something new, or half of it; and the person's own gate, a
+// file with two classes, or one that is taught, which stays until they go back to the site's, where the browser keeps anything.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { accessible, end, live, message, shot, start, url as origin, views, visit } from './browser.mjs';
 
-const [video, otherGate] = process.argv.slice(2);
+const [video, otherGate, teachableGate] = process.argv.slice(2);
 const GATE = '/gate.safetensors';
 
-// Between the browser and the page's server. `mode.stalled`: answers nothing; `mode.broken`: a path whose connection is cut; `mode.changed`:
-// { path: bytes }. `log` has { path, status } of every answer.
+// Between the browser and the page's server. `mode.stalled`: answers nothing; `mode.broken`: a path whose connection is cut; `mode.held`: a
+// promise that the gate waits for; `mode.changed`: { path: bytes }. `log` has { path, status } of every answer.
 const mode = {};
 let log = [];
 const between = createServer(async (request, response) => {
   if (mode.stalled) return;
   if (request.url === mode.broken) return request.socket.destroy();
+  if (request.url === GATE) await mode.held;
   const headers = Object.fromEntries(['if-none-match', 'accept'].filter((name) => request.headers[name]).map((name) => [name, request.headers[name]]));
   const answer = await fetch(new URL(request.url, origin), { headers, cache: 'no-store' });
   const changed = mode.changed?.[request.url];
@@ -54,11 +55,7 @@ async function laterVisits(browser) {
   await answered(page, '/', 304);
   assert.deepEqual(log.filter(({ status }) => status !== 304), [], 'nothing that is the same came again');
 
-  mode.stalled = true;
-  await page.reload({ timeout: 10000 });
-  await works(page);
-  mode.stalled = false;
-  between.closeAllConnections();
+  await visitWithout(page, 0);
 
   // Something new is there at the next visit; a new gate at once.
   mode.changed = { '/style.css': Buffer.concat([fromWeb('/style.css'), Buffer.from(':root { --changed: 1 }')]) };
@@ -70,12 +67,40 @@ async function laterVisits(browser) {
   await page.reload();
   await works(page);
   assert.equal(await background(page), '1');
-  mode.changed[GATE] = readFileSync(otherGate);
-  await page.reload();
-  await classes(page, 2);
+  await halfGate(page);
   await newWorker(page);
   mode.changed = {};
   await page.context().close();
+}
+
+const reachable = () => {
+  mode.stalled = false;
+  between.closeAllConnections();
+};
+const visitWithout = async (page, count) => {
+  mode.stalled = true;
+  await page.reload({ timeout: 10000 });
+  await works(page);
+  await classes(page, count);
+  reachable();
+};
+
+// A gate that was put on the server by half takes nobody's good one away; one that opens takes its place.
+async function halfGate(page) {
+  const other = readFileSync(otherGate);
+  log = [];
+  mode.changed[GATE] = other.subarray(0, other.length >> 1);
+  await page.reload();
+  await works(page);
+  await answered(page, GATE, 200);
+  await page.waitForFunction(async () => (await (await caches.open('winnow-newer')).match('gate.safetensors')) !== undefined);
+  await visitWithout(page, 0);
+  assert.equal(await page.locator('#message').isVisible(), false, 'nobody is told of half a file');
+  mode.changed[GATE] = other;
+  await page.reload();
+  await classes(page, 2);
+  await page.waitForFunction(async () => (await (await caches.open('winnow-newer')).match('gate.safetensors')) === undefined);
+  await visitWithout(page, 2);
 }
 
 // A page that is open when a new one is installed has its own files until it is left.
@@ -94,16 +119,136 @@ async function newWorker(page) {
   assert.equal(await worker(), true);
 }
 
-// A gate that did not come is told, and can be asked for again.
+const isSaid = (page, part) => page.waitForFunction((part) => !document.getElementById('message').hidden && document.querySelector('#message p').textContent.includes(part), part);
+
+// A gate that did not come is told, and can be asked for again; then the camera that is not allowed, also to who opens or teaches a gate.
 async function unreachable(browser) {
   mode.broken = GATE;
-  const page = await visit(browser, { ...views.phone, permissions: ['camera'], site, expected: /ERR_EMPTY_RESPONSE|ERR_CONNECTION/ });
-  assert.match(await message(page), /could not be loaded/);
+  const options = { ...views.phone, permissions: ['camera'], site, expected: /ERR_EMPTY_RESPONSE|ERR_CONNECTION/ };
+  const page = await visit(browser, options, () => {
+    const get = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = (wanted) => (window.allowed ? get(wanted) : Promise.reject(new DOMException('', 'NotAllowedError')));
+    window.awake = window.persists = 0;
+    Object.defineProperty(navigator, 'wakeLock', { value: { request: async () => window.awake++ } });
+    navigator.storage.persist = async () => window.persists++;
+  });
+  await isSaid(page, 'could not be loaded');
   await accessible(page, 'a gate that did not come');
   mode.broken = null;
   await page.click('#message [data-text=again]');
+  await isSaid(page, 'not allowed');
+  await page.setInputFiles('#file', teachableGate);
+  await page.waitForFunction(() => !document.getElementById('own').hidden);
+  await isSaid(page, 'not allowed');
+  await shot(page, 'not-allowed');
+  assert.equal(await page.evaluate(() => window.persists), 1, 'the browser is asked to keep their gate');
+  assert.equal(await page.evaluate(() => window.awake), 0);
+  await page.evaluate(() => (window.allowed = true));
+  await page.click('#message [data-text=again]');
   await works(page);
+  assert.equal(await page.locator('#message').isVisible(), false);
+  assert.ok((await page.evaluate(() => window.awake)) > 0, 'the screen stays on');
+  await page.click('#own');
   await kept(page);
+  await page.context().close();
+}
+
+// What was asked for last is in use, whatever comes when; and the camera waits for none of it.
+async function lateGates(browser) {
+  let release;
+  mode.held = new Promise((done) => (release = done));
+  const page = await visit(browser, { ...views.phone, permissions: ['camera'], site });
+  await page.waitForFunction(() => document.getElementById('video').videoWidth > 0);
+  assert.equal(await page.locator('#advice').textContent(), 'Loading…');
+  await shot(page, 'gate-on-its-way');
+  await page.setInputFiles('#file', otherGate);
+  await works(page);
+  log = [];
+  release();
+  mode.held = null;
+  await answered(page, GATE, 200);
+  await page.waitForTimeout(1000);
+  await classes(page, 2);
+  assert.ok(await page.locator('#own').isVisible());
+
+  await page.evaluate(() => {
+    const { arrayBuffer } = Blob.prototype;
+    Blob.prototype.arrayBuffer = async function () {
+      Blob.prototype.arrayBuffer = arrayBuffer;
+      await new Promise((done) => (window.goOn = done));
+      return arrayBuffer.call(this);
+    };
+  });
+  await page.setInputFiles('#file', otherGate);
+  await page.waitForFunction(() => window.goOn);
+  await page.setInputFiles('#file', teachableGate);
+  await classes(page, 0);
+  await page.evaluate(() => window.goOn());
+  await page.waitForTimeout(1000);
+  await classes(page, 0);
+  await page.context().close();
+}
+
+// Runs in the worker: gates take a while to open.
+const slowly = () => {
+  const make = WebAssembly.instantiate;
+  let action;
+  self.addEventListener('message', ({ data }) => (action ??= data.action));
+  WebAssembly.instantiate = async (...what) => {
+    if (action === 'gate') await new Promise((done) => setTimeout(done, 800));
+    return make(...what);
+  };
+};
+
+// A gate that is taught: "Start again" while it is learned ends that; no other gate takes its place unasked, nor before that one is there.
+async function taughtGate(browser) {
+  const page = await visit(browser, { ...views.phone, permissions: ['camera'], site, serviceWorkers: 'block', inWorker: slowly, expected: /ERR_EMPTY_RESPONSE|ERR_CONNECTION/ });
+  const says = (words) => page.waitForFunction((words) => document.getElementById('progress').textContent.includes(words), words);
+  const counts = () => page.locator('#is-count, #isnot-count').allTextContents();
+  const made = () => page.evaluate(() => Boolean(window.winnow.made));
+  const asked = () => page.waitForFunction(() => document.getElementById('sure').open);
+  const keptOwn = () => page.evaluate(async () => (await (await caches.open('winnow-own')).match('gate.safetensors')) !== undefined);
+  await page.setInputFiles('#file', teachableGate);
+  await works(page);
+  await page.click('#teach');
+  await says('can be promised');
+  const before = await counts();
+  await page.click('#isnot', { button: 'right' });
+  await page.waitForTimeout(300);
+  assert.deepEqual(await counts(), before, 'the right button teaches nothing');
+  await page.evaluate(() => document.getElementById('isnot').click());
+  await says('Learning…');
+  await page.click('#forget');
+  await page.click('#sure [value=forget]');
+  await says('can be promised');
+  await page.waitForTimeout(2000);
+  assert.deepEqual([await made(), await page.locator('#save').isDisabled(), await page.locator('#forget').isDisabled()], [false, true, true]);
+  assert.deepEqual(await counts(), before);
+
+  await page.evaluate(() => document.getElementById('isnot').click());
+  await says('Try it');
+  await page.click('#teach');
+  await page.reload(); // nor is it lost by that
+  await works(page);
+  assert.ok(await made());
+  for (const lose of [() => page.click('#own'), () => page.setInputFiles('#file', otherGate)]) {
+    await lose();
+    await asked();
+    await accessible(page, 'a taught gate would be lost');
+    await shot(page, 'lose-taught');
+    await page.click('#sure [data-text=keep]');
+    assert.ok(await made());
+  }
+  mode.broken = GATE;
+  await page.click('#own');
+  await page.click('#sure [value=forget]');
+  assert.match(await message(page), /could not be loaded/);
+  assert.ok((await made()) && (await keptOwn()), 'it is there until the other is');
+  mode.broken = null;
+  await page.click('#message [data-text=again]');
+  await page.waitForFunction(() => document.getElementById('own').hidden);
+  await page.waitForFunction(async () => (await (await caches.open('winnow-own')).match('gate.safetensors')) === undefined);
+  assert.equal(await made(), false);
   await page.context().close();
 }
 
@@ -135,7 +280,8 @@ async function ownGate(browser) {
   await page.context().close();
 }
 
-// A browser that keeps nothing, and one that has no room: the page works, and the second says that the gate will not last.
+// A browser that keeps nothing, as with all site data blocked, and one that has no room and lost what it had: the page works, and the second says
+// that the gate will not last.
 async function keepsNothing(browser) {
   const refusing = await live(browser, { ...views.phone, site }, () => {
     CacheStorage.prototype.open = () => Promise.reject(new DOMException('', 'SecurityError'));
@@ -153,6 +299,7 @@ async function keepsNothing(browser) {
   await refusing.context().close();
   const full = await live(browser, { ...views.phone, site }, () => {
     Cache.prototype.put = () => Promise.reject(new DOMException('', 'QuotaExceededError'));
+    Cache.prototype.match = () => Promise.reject(new DOMException('the store is gone', 'InvalidStateError'));
   });
   assert.match(await message(full), /could not be kept/);
   await full.click('#message [data-text=close]');
@@ -165,7 +312,9 @@ async function keepsNothing(browser) {
 const browser = await start(video, '--use-fake-ui-for-media-stream');
 await laterVisits(browser);
 await unreachable(browser);
+await lateGates(browser);
 await ownGate(browser);
+await taughtGate(browser);
 await keepsNothing(browser);
 await end(browser);
 between.close();
