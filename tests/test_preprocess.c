@@ -556,6 +556,45 @@ static void refusals(void **state)
     free(scratch);
 }
 
+/* A huge picture is resized in strips of columns: each column is that of a strip of its own. */
+static void strips_are_the_whole(void **state)
+{
+    (void)state;
+    enum { WIDTH = 1 << 15, HEIGHT = 40, OUT_W = 128, OUT_H = 5, SCALE = WIDTH / OUT_W };
+    for (int variant = 0; variant < 20; variant++) {
+        const int step = variant < 4 ? 4 : 1 + variant % 4;
+        uint8_t *in = samples(WIDTH * HEIGHT * 4, (uint64_t)variant);
+        uint8_t whole[OUT_W * OUT_H * 4], one[OUT_H * 4];
+        void *scratch = aligned_alloc(64, wn_resize_scratch(WIDTH, HEIGHT, OUT_W, OUT_H));
+        wn_resize_job job = {.in = in,
+                             .stride = WIDTH * step,
+                             .step = step,
+                             .alpha = variant < 4,
+                             .columns_first = variant & 1,
+                             .x = {WIDTH, 0, WIDTH, OUT_W, variant & 2},
+                             .y = {HEIGHT, 0, HEIGHT, OUT_H, variant & 2},
+                             .out = whole,
+                             .out_stride = OUT_W * step};
+        wn_resize_plane(&job, scratch);
+        job.out = one, job.out_stride = step;
+        for (int column = 0; column < OUT_W; column++) {
+            job.x = (wn_span){WIDTH, column * SCALE, (column + 1) * SCALE, 1, variant & 2};
+            wn_resize_plane(&job, scratch);
+            for (int y = 0; y < OUT_H; y++)
+                assert_memory_equal(one + y * step, whole + (y * OUT_W + column) * step, (size_t)step);
+        }
+        free(scratch);
+        free(in);
+    }
+}
+
+static void huge_pictures_need_little_more(void **state)
+{
+    (void)state;
+    const wn_preprocess p = settings(128, WN_FIT_STRETCH, WN_RESAMPLE_TRIANGLE);
+    assert_in_range(wn_preprocess_scratch(&p, 65535, 65535), 1, 400 << 10);
+}
+
 /* What is promised for the largest picture is enough for every smaller one. */
 static void scratch_grows_with_the_picture(void **state)
 {
@@ -586,6 +625,8 @@ int main(void)
         cmocka_unit_test(planar_formats_agree),
         cmocka_unit_test(strides_are_followed),
         cmocka_unit_test(extreme_shapes_work),
+        cmocka_unit_test(strips_are_the_whole),
+        cmocka_unit_test(huge_pictures_need_little_more),
         cmocka_unit_test(instruction_sets_agree),
         cmocka_unit_test(floats_are_torchs),
         cmocka_unit_test(refusals),

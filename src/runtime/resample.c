@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Two passes, each rounding to bytes. Columns first (the upright case): every input row is narrowed into a
  * ring that holds the rows of one output row, then the ring is summed. Rows first (the transposed case): the
- * input rows of one output row are summed at full width, then that line is narrowed. Neither keeps a picture
- * in between, so scratch grows with the sides of the picture and not with its area.
+ * input rows of one output row are summed, then that line is narrowed. Neither keeps a picture in between, so
+ * scratch grows with the sides of the picture and not with its area; and a strip of columns at a time, so
+ * that a huge picture needs little more.
  *
  * The triangle: output pixel i is centred at c = begin + (i + 1/2) * scale with scale = (end - begin) / out;
  * input pixel p weighs max(0, 1 - |p + 1/2 - c| / max(scale, 1)), and the weights of one output are scaled to
@@ -72,31 +73,27 @@ static int round_up(int value, int unit)
     return (value + unit - 1) / unit * unit;
 }
 
-/* Fills axis->first and axis->weight in the stored order. Every window lies within [0, max(in, window)). */
-static void fill_axis(const wn_span *span, wn_axis *axis)
+/* Weights of one output, counted in the stored order -> weight[window], each repeated for `step` channels.
+ * Returns the first input pixel of its window, which lies within [0, max(in, window / step)). */
+static int fill_window(const wn_span *span, int output, int step, int window, int32_t *weight)
 {
     const scaling s = scaling_of(span);
-    const int window = axis->window / axis->step;
-    const int last = span->in > window ? span->in - window : 0;
-    memset(axis->weight, 0, (size_t)axis->out * (size_t)axis->window * sizeof *axis->weight);
-    for (int i = 0; i < axis->out; i++) {
-        const part p = part_of(&s, i);
-        const int to = span->mirrored ? axis->out - 1 - i : i;
-        const int stored = span->mirrored ? span->in - p.first - p.count : p.first;
-        const int first = stored < last ? stored : last;
-        const double inverse = 1 / s.support;
-        double sum = 0;
-        for (int t = 0; t < p.count; t++)
-            sum += triangle((t + p.first - p.centre + 0.5) * inverse);
-        int32_t *weight = axis->weight + (ptrdiff_t)to * axis->window;
-        axis->first[to] = first;
-        for (int t = 0; t < p.count; t++) {
-            const double share = triangle((t + p.first - p.centre + 0.5) * inverse) / sum;
-            const int at = stored - first + (span->mirrored ? p.count - 1 - t : t);
-            for (int c = 0; c < axis->step; c++)
-                weight[at * axis->step + c] = (int32_t)(0.5 + share * (1 << WN_WEIGHT_BITS));
-        }
+    const part p = part_of(&s, span->mirrored ? span->out - 1 - output : output);
+    const int last = span->in > window / step ? span->in - window / step : 0;
+    const int stored = span->mirrored ? span->in - p.first - p.count : p.first;
+    const int first = stored < last ? stored : last;
+    const double inverse = 1 / s.support;
+    double sum = 0;
+    for (int t = 0; t < p.count; t++)
+        sum += triangle((t + p.first - p.centre + 0.5) * inverse);
+    memset(weight, 0, (size_t)window * sizeof *weight);
+    for (int t = 0; t < p.count; t++) {
+        const double share = triangle((t + p.first - p.centre + 0.5) * inverse) / sum;
+        const int at = stored - first + (span->mirrored ? p.count - 1 - t : t);
+        for (int c = 0; c < step; c++)
+            weight[at * step + c] = (int32_t)(0.5 + share * (1 << WN_WEIGHT_BITS));
     }
+    return first;
 }
 
 /* ---- scratch ---- */
@@ -106,38 +103,48 @@ typedef struct arena {
     size_t used;
 } arena;
 
+enum { LINE = 64 };
+
 static void *take(arena *a, size_t bytes)
 {
     void *start = a->base ? a->base + a->used : NULL;
-    a->used += (bytes + 63) / 64 * 64;
+    a->used += (bytes + LINE - 1) / LINE * LINE;
     return start;
 }
 
+/* Weights grow with the picture and outputs with the network, so a huge picture is resized in strips of fewer
+ * output columns, whose weights and rows fit into this many bytes. */
+enum { STRIP = 256 << 10 };
+
+/* The memory of a strip of up to `columns` output columns. */
 typedef struct work {
-    wn_axis x, y;
-    const uint8_t **rows; /* [y.window] */
-    uint8_t *line;        /* one input row, at least x.window samples long */
-    uint8_t *ring;        /* [y.window] narrowed rows of `pitch` bytes */
-    size_t pitch;
+    int columns, x_window, y_window;
+    int32_t *first, *x_weight; /* of a strip's columns */
+    int32_t *y_weight;         /* of one output row */
+    const uint8_t **rows;      /* [y_window] */
+    uint8_t *line;             /* what a strip needs of one input row, at least x_window samples */
+    uint8_t *ring;             /* y_window narrowed rows */
 } work;
 
-static void place_axis(arena *a, wn_axis *axis, int out, int step, int window)
+/* Of a column: weights, what of a line they meet (windows of neighbours overlap), and its part of the ring.
+ */
+static size_t column_size(int x_window, int y_window, int step)
 {
-    *axis = (wn_axis){.out = out, .step = step, .window = window};
-    axis->first = take(a, (size_t)out * sizeof *axis->first);
-    axis->weight = take(a, (size_t)out * (size_t)window * sizeof *axis->weight);
+    return (size_t)x_window * (sizeof(int32_t) + 1) + (size_t)y_window * (size_t)step;
 }
 
-static work place(arena *a, int in_w, int out_w, int x_taps, int out_h, int y_taps, int step)
+static work place(arena *a, int out_w, int x_taps, int y_taps, int step)
 {
-    work w;
-    place_axis(a, &w.x, out_w, step, round_up(x_taps * step, wn_window_unit(step)));
-    place_axis(a, &w.y, out_h, 1, y_taps);
-    const int line = in_w * step > w.x.window ? in_w * step : w.x.window;
-    w.pitch = (size_t)out_w * (size_t)step;
+    work w = {.x_window = round_up(x_taps * step, wn_window_unit(step)), .y_window = y_taps};
+    const size_t fit = STRIP / column_size(w.x_window, y_taps, step);
+    w.columns = fit < 1 ? 1 : fit < (size_t)out_w ? (int)fit : out_w;
+    const size_t samples = (size_t)w.columns * (size_t)w.x_window;
+    w.first = take(a, (size_t)w.columns * sizeof *w.first);
+    w.y_weight = take(a, (size_t)y_taps * sizeof *w.y_weight);
     w.rows = take(a, (size_t)y_taps * sizeof *w.rows);
-    w.line = take(a, (size_t)line);
-    w.ring = take(a, (size_t)y_taps * w.pitch);
+    w.x_weight = take(a, samples * sizeof *w.x_weight);
+    w.line = take(a, samples);
+    w.ring = take(a, (size_t)y_taps * (size_t)w.columns * (size_t)step);
     return w;
 }
 
@@ -150,77 +157,101 @@ static int taps_bound(int in, int out)
 
 size_t wn_resize_scratch(int in_w, int in_h, int out_w, int out_h)
 {
+    const int y_taps = taps_bound(in_h, out_h);
+    const size_t column = column_size(round_up(taps_bound(in_w, out_w), 24) * 4, y_taps, 4);
+    const size_t all = (size_t)out_w * column, strip = column > STRIP ? column : STRIP;
     arena a = {0};
-    place(&a, in_w, out_w, round_up(taps_bound(in_w, out_w), 24), out_h, taps_bound(in_h, out_h), 4);
+    take(&a, (size_t)out_w * sizeof(int32_t));
+    take(&a, (size_t)y_taps * sizeof(int32_t));
+    take(&a, (size_t)y_taps * sizeof(uint8_t *));
+    take(&a, (all < strip ? all : strip) + 3 * LINE); /* what `place` rounds up */
     return a.used;
 }
 
 /* ---- passes ---- */
 
-/* The row as the horizontal kernel wants it: composed, and at least one window long. */
-static const uint8_t *prepare_row(const wn_resize_job *job, const work *w, const uint8_t *row)
+/* Output columns from `column` on, and the input pixels [begin, end) that they need. */
+typedef struct strip {
+    int column, begin, end;
+    wn_axis x; /* from `begin` on */
+} strip;
+
+static strip strip_from(const wn_resize_job *job, const work *w, int column)
 {
-    const int width = job->x.in;
+    const int left = job->x.out - column, out = left < w->columns ? left : w->columns;
+    strip s = {.column = column,
+               .begin = job->x.in,
+               .x = {out, job->step, w->x_window, .first = w->first, .weight = w->x_weight}};
+    for (int i = 0; i < out; i++) {
+        const int first = fill_window(&job->x, column + i, job->step, w->x_window,
+                                      w->x_weight + (ptrdiff_t)i * w->x_window);
+        const int end = first + w->x_window / job->step;
+        w->first[i] = first;
+        s.begin = first < s.begin ? first : s.begin;
+        s.end = end > s.end ? end : s.end;
+    }
+    s.end = s.end < job->x.in ? s.end : job->x.in;
+    for (int i = 0; i < out; i++)
+        w->first[i] -= s.begin;
+    return s;
+}
+
+/* The row as the horizontal kernel wants it: composed, and at least one window long. */
+static const uint8_t *prepare_row(const wn_resize_job *job, const work *w, const strip *s, int y)
+{
+    const uint8_t *row = job->in + job->stride * y + (ptrdiff_t)s->begin * job->step;
+    const int width = s->end - s->begin;
     if (job->alpha && !wn_row_is_opaque(row, width))
         wn_compose_row(row, width, w->line);
-    else if (width * job->step < w->x.window)
+    else if (width * job->step < w->x_window)
         memcpy(w->line, row, (size_t)(width * job->step));
     else
         return row;
     return w->line;
 }
 
-static void columns_first(const wn_resize_job *job, const work *w, const wn_row_kernels *kernels)
+static void columns_first(const wn_resize_job *job, const work *w, const strip *s,
+                          const wn_row_kernels *kernels)
 {
-    const int window = w->y.window;
+    const int window = w->y_window;
+    const size_t pitch = (size_t)s->x.out * (size_t)job->step;
     int next = 0; /* the first input row that is not in the ring */
-    for (int i = 0; i < w->y.out; i++) {
-        const int first = w->y.first[i];
-        for (next = next < first ? first : next; next < first + window; next++) {
-            const uint8_t *row = prepare_row(job, w, job->in + job->stride * next);
-            kernels->horizontal(&w->x, row, w->ring + (size_t)(next % window) * w->pitch);
-        }
+    for (int i = 0; i < job->y.out; i++) {
+        const int first = fill_window(&job->y, i, 1, window, w->y_weight);
+        for (next = next < first ? first : next; next < first + window; next++)
+            kernels->horizontal(&s->x, prepare_row(job, w, s, next), w->ring + next % window * pitch);
         for (int t = 0; t < window; t++)
-            w->rows[t] = w->ring + (size_t)((first + t) % window) * w->pitch;
-        kernels->vertical(w->rows, w->y.weight + (ptrdiff_t)i * window, window, (int)w->pitch, false,
-                          job->out + job->out_stride * i);
+            w->rows[t] = w->ring + (first + t) % window * pitch;
+        kernels->vertical(w->rows, w->y_weight, window, (int)pitch, false,
+                          job->out + job->out_stride * i + (ptrdiff_t)s->column * job->step);
     }
 }
 
-static void rows_first(const wn_resize_job *job, const work *w, const wn_row_kernels *kernels)
+static void rows_first(const wn_resize_job *job, const work *w, const strip *s, const wn_row_kernels *kernels)
 {
-    /* Only the columns that some window looks at. */
-    const int window = w->x.window / job->step;
-    int begin = job->x.in, end = 0;
-    for (int i = 0; i < w->x.out; i++) {
-        begin = w->x.first[i] < begin ? w->x.first[i] : begin;
-        end = w->x.first[i] + window > end ? w->x.first[i] + window : end;
-    }
-    end = end < job->x.in ? end : job->x.in;
-    const ptrdiff_t skip = (ptrdiff_t)begin * job->step;
-    for (int i = 0; i < w->y.out; i++) {
-        for (int t = 0; t < w->y.window; t++)
-            w->rows[t] = job->in + job->stride * (w->y.first[i] + t) + skip;
-        kernels->vertical(w->rows, w->y.weight + (ptrdiff_t)i * w->y.window, w->y.window,
-                          (end - begin) * job->step, job->alpha, w->line + skip);
-        kernels->horizontal(&w->x, w->line, job->out + job->out_stride * i);
+    const ptrdiff_t skip = (ptrdiff_t)s->begin * job->step;
+    for (int i = 0; i < job->y.out; i++) {
+        const int first = fill_window(&job->y, i, 1, w->y_window, w->y_weight);
+        for (int t = 0; t < w->y_window; t++)
+            w->rows[t] = job->in + job->stride * (first + t) + skip;
+        kernels->vertical(w->rows, w->y_weight, w->y_window, (s->end - s->begin) * job->step, job->alpha,
+                          w->line);
+        kernels->horizontal(&s->x, w->line,
+                            job->out + job->out_stride * i + (ptrdiff_t)s->column * job->step);
     }
 }
 
 void wn_resize_plane(const wn_resize_job *job, void *scratch)
 {
     arena a = {scratch, 0};
-    work w =
-        place(&a, job->x.in, job->x.out, count_taps(&job->x), job->y.out, count_taps(&job->y), job->step);
+    const work w = place(&a, job->x.out, count_taps(&job->x), count_taps(&job->y), job->step);
     const wn_row_kernels kernels = wn_row_kernels_best();
-    fill_axis(&job->x, &w.x);
-    fill_axis(&job->y, &w.y);
     /* What lies behind a short row has weight 0, but should not be uninitialised. */
-    memset(w.line, 0, (size_t)w.x.window);
-    if (job->columns_first)
-        columns_first(job, &w, &kernels);
-    else
-        rows_first(job, &w, &kernels);
+    memset(w.line, 0, (size_t)w.x_window);
+    for (int column = 0; column < job->x.out; column += w.columns) {
+        const strip s = strip_from(job, &w, column);
+        (job->columns_first ? columns_first : rows_first)(job, &w, &s, &kernels);
+    }
 }
 
 void wn_resize_rgb(const uint8_t *in, ptrdiff_t in_stride, int in_w, int in_h, double x, double y, double w,
