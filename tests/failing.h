@@ -20,13 +20,15 @@
 static pthread_mutex_t allocation_lock = PTHREAD_MUTEX_INITIALIZER; /* of all of these: */
 static long until_failure = -1;                                     /* < 0: never */
 static bool forbidden;
-static long attempts; /* to allocate while it was forbidden */
+static long attempts;    /* to allocate while it was forbidden */
+static size_t allocated; /* bytes, in all */
 static void *in_use[1 << 14];
 static size_t blocks; /* in use */
 
-static bool fails(void)
+static bool fails(size_t size)
 {
     pthread_mutex_lock(&allocation_lock);
+    allocated += size;
     attempts += forbidden;
     const bool failing = forbidden || (until_failure >= 0 && until_failure-- == 0);
     pthread_mutex_unlock(&allocation_lock);
@@ -69,17 +71,17 @@ void __wrap_free(void *old);
 
 void *__wrap_malloc(size_t size)
 {
-    return fails() ? NULL : remember(__real_malloc(size));
+    return fails(size) ? NULL : remember(__real_malloc(size));
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-    return fails() ? NULL : remember(__real_calloc(count, size));
+    return fails(count * size) ? NULL : remember(__real_calloc(count, size));
 }
 
 void *__wrap_realloc(void *old, size_t size)
 {
-    if (fails())
+    if (fails(size))
         return NULL;
     forget(old); /* first, as another thread may have its memory next */
     return remember(__real_realloc(old, size));
@@ -87,7 +89,7 @@ void *__wrap_realloc(void *old, size_t size)
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
-    return fails() ? NULL : remember(__real_aligned_alloc(alignment, size));
+    return fails(size) ? NULL : remember(__real_aligned_alloc(alignment, size));
 }
 
 void __wrap_free(void *old)

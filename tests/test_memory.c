@@ -7,6 +7,7 @@
 #include "runtime/gate_file.h"
 #include "runtime/network.h"
 #include "runtime/safetensors.h"
+#include "runtime/session.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -186,8 +187,32 @@ static void opening_survives(void **state)
     }
 }
 
-enum { LARGEST = 1000 };
-static uint8_t pixels[LARGEST * LARGEST * 4];
+/* `winnow bench` tells what is true. */
+static void sessions_take_what_they_say(void **state)
+{
+    (void)state;
+    for (int precision = 0; precision <= WN_PRECISION_INT8; precision++) {
+        winnow_error error;
+        wn_gate_file file;
+        wn_plan *plan;
+        winnow_gate *gate;
+        winnow_session *session;
+        if (wn_gate_file_parse(gates[precision].data, gates[precision].size, false, &file, &error) ||
+            wn_gate_file_plan(&file, &plan, &error) ||
+            winnow_gate_open_memory(gates[precision].data, gates[precision].size, &gate, &error))
+            fail_msg("%s", error.message);
+        allocated = 0;
+        assert_int_equal(winnow_session_create(gate, &session, NULL), WINNOW_OK);
+        assert_int_equal(allocated, wn_session_bytes(&file, plan));
+        winnow_session_free(session);
+        winnow_gate_free(gate);
+        wn_plan_free(plan);
+        wn_gate_file_free(&file);
+    }
+}
+
+enum { LARGEST = 65535, AREA = 1000 * 1000 };
+static uint8_t pixels[AREA * 4];
 
 /* A picture whose planes lie in `pixels`. */
 static winnow_image picture(winnow_pixel_format format, int width, int height, int orientation)
@@ -226,8 +251,8 @@ static void look_at(winnow_session *session, const winnow_image *image, float *e
 static void scoring_allocates_nothing(void **state)
 {
     (void)state;
-    static const int sizes[][2] = {{1, 1},     {3, 2},     {37, 21},          {96, 96},
-                                   {200, 100}, {640, 480}, {LARGEST, LARGEST}};
+    static const int sizes[][2] = {{1, 1},     {3, 2},       {37, 21},     {96, 96},     {200, 100},
+                                   {640, 480}, {1000, 1000}, {LARGEST, 7}, {7, LARGEST}, {LARGEST, 15}};
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * 2654435761u >> 24);
     for (int precision = 0; precision <= WN_PRECISION_INT8; precision++) {
@@ -300,7 +325,7 @@ int main(void)
         cmocka_unit_test(teaching_survives),         cmocka_unit_test(reading_survives),
         cmocka_unit_test(writing_survives),          cmocka_unit_test(parameters_survive),
         cmocka_unit_test(opening_survives),          cmocka_unit_test(forbidding_works),
-        cmocka_unit_test(scoring_allocates_nothing),
+        cmocka_unit_test(scoring_allocates_nothing), cmocka_unit_test(sessions_take_what_they_say),
     };
     return cmocka_run_group_tests(tests, make_gates, free_gates);
 }

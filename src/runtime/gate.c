@@ -176,37 +176,38 @@ static void *take(char *base, size_t *used, size_t bytes)
 }
 
 /* Whether patches have it: what the scorer looks at, but pooled features for the embedding of them. */
-static bool mapped(const winnow_gate *gate, int feature)
+static bool mapped(const wn_gate_file *file, int feature)
 {
-    const int *dim = gate->file.scorer.dim;
+    const int *dim = file->scorer.dim;
     return feature != WN_EMBEDDING && (dim[feature] || (feature == WN_POOLED && dim[WN_EMBEDDING]));
 }
 
-static size_t lay_out(winnow_session *session, char *base)
+static size_t lay_out(winnow_session *session, const wn_gate_file *file, const wn_plan *plan, char *base)
 {
-    const winnow_gate *gate = session->gate;
-    const size_t values = (size_t)gate->file.preprocess.size * (size_t)gate->file.preprocess.size * 3;
+    const size_t values = (size_t)file->preprocess.size * (size_t)file->preprocess.size * 3;
     size_t used = 0;
     session->rgb = take(base, &used, values);
     session->input = take(base, &used, values * sizeof(float));
-    for (int f = 0; f < WN_FEATURES; f++)
-        session->feature[f] = take(base, &used, (size_t)gate->dim[f] * sizeof(float));
     for (int f = 0; f < WN_FEATURES; f++) {
-        if (!mapped(gate, f))
+        const size_t grid = (size_t)file->network.grid, dim = (size_t)wn_feature_size(&file->network, f);
+        session->feature[f] = take(base, &used, dim * sizeof(float));
+        if (!mapped(file, f))
             continue;
-        const size_t grid = (size_t)gate->file.network.grid, dim = (size_t)gate->dim[f];
         session->map[f] = take(base, &used, grid * grid * dim * sizeof(float));
         session->patches.sum[f] = take(base, &used, WN_PATCHES * dim * sizeof(float));
         session->patches.dim[f] = (int)dim;
     }
-    session->scorer_scratch =
-        take(base, &used, (size_t)wn_scorer_scratch(&gate->file.scorer) * sizeof(float));
-    session->plan_scratch = take(base, &used, wn_plan_scratch(gate->plan, 1));
-    session->preprocess_scratch_size =
-        wn_preprocess_scratch(&gate->file.preprocess, LARGEST_SIDE, LARGEST_SIDE);
-    session->preprocess_scratch = take(
-        base, &used, session->preprocess_scratch_size); /* last: its end is touched by huge pictures alone */
+    session->scorer_scratch = take(base, &used, (size_t)wn_scorer_scratch(&file->scorer) * sizeof(float));
+    session->plan_scratch = take(base, &used, wn_plan_scratch(plan, 1));
+    session->preprocess_scratch_size = wn_preprocess_scratch(&file->preprocess, LARGEST_SIDE, LARGEST_SIDE);
+    session->preprocess_scratch = take(base, &used, session->preprocess_scratch_size);
     return used;
+}
+
+size_t wn_session_bytes(const wn_gate_file *file, const wn_plan *plan)
+{
+    winnow_session session;
+    return sizeof session + lay_out(&session, file, plan, NULL);
 }
 
 winnow_status winnow_session_create(const winnow_gate *gate, winnow_session **out, winnow_error *error)
@@ -218,12 +219,12 @@ winnow_status winnow_session_create(const winnow_gate *gate, winnow_session **ou
     if (!session)
         return wn_fail_memory(error);
     session->gate = gate;
-    session->memory = aligned_alloc(64, lay_out(session, NULL));
+    session->memory = aligned_alloc(64, lay_out(session, &gate->file, gate->plan, NULL));
     if (!session->memory) {
         free(session);
         return wn_fail_memory(error);
     }
-    lay_out(session, session->memory);
+    lay_out(session, &gate->file, gate->plan, session->memory);
     *out = session;
     return WINNOW_OK;
 }
@@ -379,7 +380,7 @@ static float score_patch(winnow_session *session, int patch)
 {
     const winnow_gate *gate = session->gate;
     for (int f = 0; f < WN_FEATURES; f++)
-        if (mapped(gate, f))
+        if (mapped(&gate->file, f))
             wn_patches_mean(&session->patches, patch, f, session->feature[f]);
     if (gate->file.scorer.dim[WN_EMBEDDING])
         wn_plan_embed(gate->plan, session->feature[WN_POOLED], session->feature[WN_EMBEDDING],
