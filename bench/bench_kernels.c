@@ -242,7 +242,7 @@ static void rows(const wn_kernels *kernels)
             first[i] = i * (FRAME_W - window) / SIDE;
         job j = {.call = call_horizontal,
                  .kernels = kernels,
-                 .row_kernels = wn_row_kernels_best(),
+                 .row_kernels = *wn_row_kernels_best(),
                  .axis = {.out = SIDE, .step = step, .window = window, .first = first, .weight = weight},
                  .bytes = FRAME_W * step + SIDE * step};
         char name[64];

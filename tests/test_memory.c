@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Every allocation of the runtime fails once: each gives WINNOW_ERROR_MEMORY, and leaks nothing. And where
- * none is allowed, scoring makes none. */
+ * none is allowed, scoring makes none, nor does it ask the environment. */
 #include "failing.h"
 #include "golden/safetensors.h"
 #include "runtime/file.h"

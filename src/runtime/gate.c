@@ -6,6 +6,7 @@
 #include "gate_file.h"
 #include "patches.h"
 #include "plan.h"
+#include "resample_rows.h"
 #include "session.h"
 #include "vector.h"
 
@@ -83,6 +84,7 @@ static winnow_status create(wn_gate_file *file, winnow_gate **out, winnow_error 
         return status;
     }
     wn_params_free(&gate->file.params);
+    gate->file.preprocess.kernels = wn_row_kernels_best();
     for (int f = 0; f < WN_FEATURES; f++)
         gate->dim[f] = wn_feature_size(&gate->file.network, f);
     gate->embed = gate->file.has_embedding               ? WN_EMBEDDING

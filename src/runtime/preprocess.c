@@ -102,6 +102,7 @@ static void resize_planes(const wn_preprocess *preprocess, const winnow_image *i
         .columns_first = !wn_turn_of(image->orientation).transposed,
         .out = small,
         .out_stride = (ptrdiff_t)size * steps[image->format],
+        .kernels = preprocess->kernels,
     };
     kept_window(preprocess, image, window, &job.x, &job.y);
     wn_resize_plane(&job, scratch);

@@ -28,6 +28,8 @@ typedef struct wn_preprocess {
     wn_resample resample;
     bool bgr;              /* channel order that the network sees */
     float mean[3], std[3]; /* of x/255, in the order that the network sees: (x/255 - mean)/std */
+    const struct wn_row_kernels *kernels; /* not in the file; NULL: the best that the processor may use at the
+                                             time of a picture, else those of an opened gate */
 } wn_preprocess;
 
 /* The side that a photo's decoder must leave (codec_decode's target): an antialiased resize sees no

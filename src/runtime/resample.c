@@ -245,12 +245,12 @@ void wn_resize_plane(const wn_resize_job *job, void *scratch)
 {
     arena a = {scratch, 0};
     const work w = place(&a, job->x.out, count_taps(&job->x), count_taps(&job->y), job->step);
-    const wn_row_kernels kernels = wn_row_kernels_best();
+    const wn_row_kernels *kernels = job->kernels ? job->kernels : wn_row_kernels_best();
     /* What lies behind a short row has weight 0, but should not be uninitialised. */
     memset(w.line, 0, (size_t)w.x_window);
     for (int column = 0; column < job->x.out; column += w.columns) {
         const strip s = strip_from(job, &w, column);
-        (job->columns_first ? columns_first : rows_first)(job, &w, &s, &kernels);
+        (job->columns_first ? columns_first : rows_first)(job, &w, &s, kernels);
     }
 }
 

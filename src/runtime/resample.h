@@ -25,6 +25,7 @@ typedef struct wn_resize_job {
     wn_span x, y;
     uint8_t *out; /* stored order: nothing is mirrored or transposed here */
     ptrdiff_t out_stride;
+    const struct wn_row_kernels *kernels; /* NULL: the best that the processor may use now */
 } wn_resize_job;
 
 /* Why an axis knows about mirroring: the weights are rounded to integers, and those of the mirrored axis are

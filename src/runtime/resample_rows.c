@@ -68,12 +68,14 @@ typedef uint8_t u8x8_anywhere __attribute__((vector_size(8), aligned(1), may_ali
 #include "resample_rows_template.h"
 #endif
 
-wn_row_kernels wn_row_kernels_best(void)
+const wn_row_kernels *wn_row_kernels_best(void)
 {
+    static const wn_row_kernels baseline = {horizontal_baseline, vertical_baseline};
 #if defined(__x86_64__) || defined(__i386__)
+    static const wn_row_kernels avx2 = {horizontal_avx2, vertical_avx2};
     const wn_cpu level = wn_cpu_level();
     if (level >= WN_CPU_AVX2 && level < WN_CPU_NEON_DOTPROD)
-        return (wn_row_kernels){horizontal_avx2, vertical_avx2};
+        return &avx2;
 #endif
-    return (wn_row_kernels){horizontal_baseline, vertical_baseline};
+    return &baseline;
 }

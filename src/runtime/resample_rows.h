@@ -35,8 +35,9 @@ typedef struct wn_row_kernels {
                      uint8_t *out);
 } wn_row_kernels;
 
-/* The best ones that wn_cpu_level() allows. All give the same bits. */
-wn_row_kernels wn_row_kernels_best(void);
+/* The best ones that wn_cpu_level() allows at the time of the call. All give the same bits. Static storage.
+ */
+const wn_row_kernels *wn_row_kernels_best(void);
 
 /* RGBA to RGBA over mid-grey: what the vertical kernel does by itself. */
 void wn_compose_row(const uint8_t *in, int pixels, uint8_t *out);
