@@ -17,14 +17,14 @@ import time
 
 
 def plan(build, threads, batch, runs, width, side, precision="fp32"):
-    """Median milliseconds, and megabytes of all threads beyond the weights."""
+    """Median milliseconds, and megabytes that the network works in, of all threads."""
     command = (threads, batch, runs, "mobilenet_v2", width, side, precision)
     line = subprocess.run([f"{build}/bench/bench_plan", *map(str, command)], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
     return float(line[4]), threads * 1024e-6 * int(next(w for w in line if w.startswith("scratch_kb=")).split("=")[1])
 
 
 def network(build):
-    print("Milliseconds of one picture on one thread, and megabytes of a session beyond the weights:\n")
+    print("Milliseconds of one picture on one thread, and megabytes that the network works in (`winnow bench` has the whole session):\n")
     sides, rows = (96, 128, 160, 192, 224), ((0.35, "fp32"), (0.5, "fp32"), (0.75, "fp32"), (1, "fp32"), (1.4, "fp32"), (1, "int8"))
     print("| width |" + "".join(f" {side}x{side} |" for side in sides) + "\n|---" + "|---" * len(sides) + "|")
     for width, precision in rows:

@@ -88,6 +88,7 @@ def bench():
     for r in answer["results"]:
         check(0 < r["min_ms"] <= r["median_ms"] <= r["p90_ms"] and 0 < r["percent_of_peak"] < 120, r)
         check(abs(r["images_per_second"] * r["median_ms"] / 1000 / r["batch"] - 1) < 1e-4, r)
+    check(abs(sum(part["floor_us"] for part in answer["parts"]) - 1000 * answer["floor_ms"]) < 0.01, answer)
     check(sum(part["macs"] for part in answer["parts"]) > 1e6 and all(part["min_us"] > 0 and part["gmacs"] > 0 and 0 < part["percent_of_peak"] < 150 for part in answer["parts"]), answer["parts"])
     check(answer["peak_rss_mb"] > 1 and answer["cold_start_ms"] > 0, answer)
     text = run("bench", "gate.safetensors", "--seconds", "0.01").stdout

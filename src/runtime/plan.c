@@ -6,6 +6,7 @@
 #include "stage.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -394,25 +395,35 @@ int wn_plan_parts(const wn_plan *plan)
     return plan->stages + 2;
 }
 
-const char *wn_plan_part_name(const wn_plan *plan, int part)
-{
-    if (part < plan->stages)
-        return plan->stage[part].project->conv;
-    return part == plan->stages ? plan->network.layer[plan->network.count - 1].conv : "embedding";
-}
-
 static uint64_t layer_macs(const wn_layer *layer)
 {
     return (uint64_t)layer->out * layer->out * layer->weight_count;
 }
 
-uint64_t wn_plan_part_macs(const wn_plan *plan, int part)
+static wn_part_cost block_part(const wn_stage *stage)
 {
-    if (part < plan->stages) {
-        const wn_stage *stage = &plan->stage[part];
-        return layer_macs(stage->expand) + layer_macs(stage->depthwise) + layer_macs(stage->project);
-    }
-    if (part == plan->stages)
-        return layer_macs(&plan->network.layer[plan->network.count - 1]);
-    return (uint64_t)plan->network.features * plan->network.embedding;
+    const wn_layer *expand = stage->expand, *depthwise = stage->depthwise, *project = stage->project;
+    const bool stem = expand->kind == WN_STEM;
+    const uint64_t first = layer_macs(expand), filter = layer_macs(depthwise), last = layer_macs(project);
+    wn_part_cost part = {.macs = first + filter + last, .dense = stem ? last : first + last};
+    snprintf(part.name, sizeof part.name, "features.%s%d %d>%d>%d s%d", stem ? "0-" : "",
+             atoi(project->conv + strlen("features.")), expand->cin, depthwise->cout, project->cout,
+             expand->stride * depthwise->stride);
+    return part;
+}
+
+wn_part_cost wn_plan_part(const wn_plan *plan, int index)
+{
+    const wn_network *network = &plan->network;
+    const wn_layer *last = &network->layer[network->count - 1];
+    if (index < plan->stages)
+        return block_part(&plan->stage[index]);
+    wn_part_cost part = {.macs = index == plan->stages ? layer_macs(last)
+                                                       : (uint64_t)network->features * network->embedding};
+    part.dense = part.macs;
+    if (index == plan->stages)
+        snprintf(part.name, sizeof part.name, "%s %d>%d", last->conv, last->cin, last->cout);
+    else
+        snprintf(part.name, sizeof part.name, "embedding %d>%d", network->features, network->embedding);
+    return part;
 }

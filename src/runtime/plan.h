@@ -70,8 +70,8 @@ bool wn_row_fits(const int8_t *bytes, size_t count);
 
 void wn_plan_free(wn_plan *plan);
 
-/* Bytes of scratch for one thread at `batch` images a call, 64-byte aligned: what a session needs beyond the
- * weights. Its contents mean nothing between calls. */
+/* Bytes of scratch for one thread at `batch` images a call, 64-byte aligned. Its contents mean nothing
+ * between calls. */
 size_t wn_plan_scratch(const wn_plan *plan, int batch);
 
 /* images: (batch, input, input, 3) normalised floats; outputs[batch]. An image's results are the same bits in
@@ -84,9 +84,16 @@ void wn_plan_embed(const wn_plan *plan, const float *features, float *embedding,
 
 /* What a plan is timed by: its parts in the order that they run: the inverted residuals, fused, then the last
  * convolution with its pooling, then the embedding. */
+typedef struct wn_part_cost {
+    char name[48];  /* and channels: "features.2 16>96>24 s2" is expansion, depthwise filter of stride 2 and
+                       projection in one */
+    uint64_t macs;  /* multiply-adds for one image; */
+    uint64_t dense; /* of them those of 1x1 convolutions and of the embedding, which a plan computes in its
+                       own precision; the others are float32 in every plan */
+} wn_part_cost;
+
 int wn_plan_parts(const wn_plan *plan);
-const char *wn_plan_part_name(const wn_plan *plan, int part);
-uint64_t wn_plan_part_macs(const wn_plan *plan, int part); /* multiply-adds for one image */
+wn_part_cost wn_plan_part(const wn_plan *plan, int part);
 
 /* wn_plan_run for one image; calls done(context, part) after each part that ran. */
 void wn_plan_trace(const wn_plan *plan, const float *image, const wn_outputs *output, void *scratch,
