@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 peers=${WINNOW_PEERS:-../shared/peers}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+. bench/once.sh
 relaxed=--experimental-wasm-relaxed-simd # of Node before 21; newer ones need no flag
 node $relaxed -e 0 2>/dev/null || relaxed=
 if [ "${1:-}" = kernels ]; then
@@ -23,24 +24,28 @@ for build in relaxed simd plain; do
     tools/wasm_program.sh $build "$work/$build.wasm" bench/bench_plan.c web/gate/src/no_files.c \
         $(find src/runtime -maxdepth 1 -name '*.c' ! -name file.c ! -name cpu.c)
 done
-once() { # once NAME COMMAND...: the median and the least milliseconds of a run
+record() { # record NAME COMMAND...: the median and the least milliseconds of a run
     name=$1
     shift
-    "$@" 2>/dev/null | sed -n "s/^[^ ]* [^ ]* 1 1 \([0-9.]*\) .*min_ms=\([0-9.]*\).*/$name \1 \2/p" >>"$work/times" || true
+    once "$@" || return 0
+    sed -n "s/^[^ ]* [^ ]* 1 1 \([0-9.]*\) .*min_ms=\([0-9.]*\).*/$name \1 \2/p" "$work/out" >"$work/line"
+    [ -s "$work/line" ] || echo "wasm.sh: left out of this round: no time from: $*" >&2
+    cat "$work/line" >>"$work/times"
 }
+: >"$work/times"
 round=0
 while [ $round -lt "${1:-5}" ]; do
     round=$((round + 1))
-    [ ! -x "$peers/run.sh" ] || once TensorFlow.js "$peers/run.sh" tfjs-wasm-1
+    [ ! -x "$peers/run.sh" ] || record TensorFlow.js "$peers/run.sh" tfjs-wasm-1
     for build in relaxed simd plain; do
         for precision in fp32 int8; do
-            once "$build-$precision" node --no-warnings $relaxed tests/wasm/run.mjs "$work/$build.wasm" 1 1 100 mobilenet_v2 1 128 $precision
+            record "$build-$precision" node --no-warnings $relaxed tests/wasm/run.mjs "$work/$build.wasm" 1 1 100 mobilenet_v2 1 128 $precision
         done
     done
 done
-echo "| | median ms (all) | of TensorFlow.js | least ms | of TensorFlow.js |"
-echo "|---|---|---|---|---|"
-sort -k1,1 -k2,2n "$work/times" | awk '
+echo "| | median ms (all) | rounds | of TensorFlow.js | least ms | of TensorFlow.js |"
+echo "|---|---|---|---|---|---|"
+sort -k1,1 -k2,2n "$work/times" | awk -v rounds="${1:-5}" '
     { if (!($1 in n)) order[++names] = $1; n[$1]++; median[$1, n[$1]] = $2; all[$1] = all[$1] (n[$1] > 1 ? ", " : "") $2
       if (!($1 in least) || $3 < least[$1]) least[$1] = $3 }
     END {
@@ -48,8 +53,8 @@ sort -k1,1 -k2,2n "$work/times" | awk '
         for (i = 1; i <= names; i++) {
             name = order[i]
             m = median[name, int((n[name] + 1) / 2)]
-            share = peer in n ? sprintf("%.2f", m / median[peer, int((n[peer] + 1) / 2)]) : ""
-            least_share = peer in n ? sprintf("%.2f", least[name] / least[peer]) : ""
-            printf "| %s | %s (%s) | %s | %s | %s |\n", name, m, all[name], share, least[name], least_share
+            share = peer in n ? sprintf("%.2f", m / median[peer, int((n[peer] + 1) / 2)]) : "-"
+            least_share = peer in n ? sprintf("%.2f", least[name] / least[peer]) : "-"
+            printf "| %s | %s (%s) | %d of %d | %s | %s | %s |\n", name, m, all[name], n[name], rounds, share, least[name], least_share
         }
     }'

@@ -121,11 +121,11 @@ static winnow_status measure(report *b, const char *gate, winnow_error *error)
 
 static void print_parts(const report *b)
 {
-    printf("\n%-25s %7s %9s %9s %9s %8s\n", "batch 1, 1 thread", "M MACs", "least us", "GMAC/s", "floor us",
+    printf("\n%-27s %7s %9s %9s %9s %8s\n", "batch 1, 1 thread", "M MACs", "least us", "GMAC/s", "floor us",
            "of peak");
     for (int i = 0; i < wn_plan_parts(b->plan); i++) {
         const wn_part_cost part = wn_plan_part(b->plan, i);
-        printf("%-25s %7.2f %9.1f %9.1f %9.1f %7.1f%%\n", part.name, (double)part.macs * 1e-6,
+        printf("%-27s %7.2f %9.1f %9.1f %9.1f %7.1f%%\n", part.name, (double)part.macs * 1e-6,
                b->part[i] * 1e6, (double)part.macs / b->part[i] * 1e-9, part_floor(b, i) * 1e6,
                100 * part_floor(b, i) / b->part[i]);
     }
