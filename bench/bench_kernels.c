@@ -135,6 +135,11 @@ static void call_stem(const job *j)
     j->kernels->stem(j->rows, weights, bias, output, j->m);
 }
 
+static void call_stem8(const job *j)
+{
+    j->kernels->stem8(j->rows, weights, bias, output, j->m);
+}
+
 static void depthwises(const wn_kernels *kernels, double peak)
 {
     for (int kernel = 3; kernel <= 5; kernel += 2)
@@ -164,6 +169,8 @@ static void stems(const wn_kernels *kernels, double peak)
     for (int y = 0; y < 3; y++)
         j.rows[y] = input + (size_t)y * 130 * 3;
     report("stem 64", &j, peak);
+    j.call = call_stem8;
+    report("stem 64, for int8", &j, peak);
 }
 
 /* ---- what moves numbers: their count is m blocks ---- */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Times every kernel of training, of every instruction set of this machine, at the shapes of MobileNetV2 at
- * 128x128 and a batch of 32, beside the measured peak of that set. One run is a pass over a layer of the
- * whole batch, in the blocks that the engine takes: what waits for another pass comes from memory and goes
- * there, stored in 32 or 16 bits; what does not stays in the caches. Each figure is the best of several
- * passes, on one thread.
+ * 128x128 (filters of 5x5: of EfficientNet-Lite0) and a batch of 32, beside the measured peak of that set.
+ * One run is a pass over a layer of the whole batch, in the blocks that the engine takes: what waits for
+ * another pass comes from memory and goes there, stored in 32 or 16 bits; what does not stays in the caches.
+ * Each figure is the best of several passes, on one thread.
  *
  *     bench_train_kernels [INSTRUCTION SET]
  */
@@ -17,9 +17,9 @@
 
 enum { BATCH = 32, REPEATS = 15, TENSOR = BATCH * 64 * 64 * 96, CACHED = 1 << 20 };
 
-/* A block of the network: an expansion, a depthwise layer and a projection. */
+/* A block of a network: an expansion, a depthwise layer and a projection. */
 typedef struct shape {
-    int grid, narrow, wide, stride;
+    int grid, narrow, wide, stride, kernel;
 } shape;
 
 typedef struct job {
@@ -76,6 +76,23 @@ static void run_project(const void *context)
     product(j, &j->project, (wn_stored){j->dy.at});
 }
 
+/* The multiplication alone: as many products of 24 pixels by 16 columns, all in the first-level cache. */
+static void run_tile(const void *context)
+{
+    enum { M = 24, N = 16 };
+    const job *j = context;
+    const wn_product p = {.m = M,
+                          .n = N,
+                          .k = j->s.narrow,
+                          .a = from,
+                          .b = weights,
+                          .lda = wn_stride(j->s.narrow),
+                          .ldc = N,
+                          .c = {to}};
+    for (size_t i = 0; i < pixels(j) * j->s.wide / (M * N); i++)
+        j->kernels->product(&p);
+}
+
 static void run_activate(const void *context)
 {
     const job *j = context;
@@ -104,8 +121,8 @@ static void run_depthwise(const void *context)
 {
     const job *j = context;
     const int out = j->s.grid / j->s.stride;
-    const float *const taps[] = {from, from, from};
-    wn_depthwise_row d = {.kernel = 3,
+    const float *const taps[] = {from, from, from, from, from};
+    wn_depthwise_row d = {.kernel = j->s.kernel,
                           .stride = j->s.stride,
                           .channels = j->s.wide,
                           .out = out,
@@ -126,8 +143,8 @@ static void run_depthwise_dweight(const void *context)
 {
     const job *j = context;
     const int out = j->s.grid / j->s.stride;
-    const float *const taps[] = {from, from, from};
-    const wn_depthwise_dweight d = {3, j->s.stride, j->s.wide, out, taps, to, sums};
+    const float *const taps[] = {from, from, from, from, from};
+    const wn_depthwise_dweight d = {j->s.kernel, j->s.stride, j->s.wide, out, taps, to, sums};
     for (int row = 0; row < BATCH * out; row++)
         j->kernels->depthwise_dweight(&d);
 }
@@ -145,20 +162,38 @@ static wn_gate gate_of(const job *j, size_t at)
                      .along = sums + j->s.wide};
 }
 
-/* Every other row of the input meets one row of the kernel, and two. */
+/* Of stride 1: the forward's kernel, turned. */
+static void run_depthwise_dx(const void *context)
+{
+    const job *j = context;
+    const float *const taps[] = {from, from, from, from, from};
+    wn_depthwise_row d = {.kernel = j->s.kernel,
+                          .stride = 1,
+                          .channels = j->s.wide,
+                          .out = j->s.grid,
+                          .in = taps,
+                          .weight = weights};
+    for (int row = 0; row < BATCH * j->s.grid; row++) {
+        const wn_gate gate = gate_of(j, (size_t)row * j->s.grid * j->s.wide);
+        d.gate = &gate;
+        j->kernels->depthwise(&d);
+    }
+}
+
+/* Every other row of the input meets one row of the kernel less: one of 3 or two of 5. */
 static void run_depthwise_dx2(const void *context)
 {
     const job *j = context;
-    const float *dy = from + j->s.wide;
-    wn_depthwise_dx2 d = {.kernel = 3,
+    const float *dy = from + j->s.kernel / 2 * j->s.wide;
+    wn_depthwise_dx2 d = {.kernel = j->s.kernel,
                           .channels = j->s.wide,
                           .in = j->s.grid,
-                          .before = 1,
-                          .dy = {dy, dy},
-                          .weight = {weights, weights}};
+                          .before = j->s.kernel / 2,
+                          .dy = {dy, dy, dy},
+                          .weight = {weights, weights, weights}};
     for (int row = 0; row < BATCH * j->s.grid; row++) {
         const wn_gate gate = gate_of(j, (size_t)row * j->s.grid * j->s.wide);
-        d.taps = 1 + row % 2;
+        d.taps = j->s.kernel / 2 + row % 2;
         d.gate = &gate;
         j->kernels->depthwise_dx2(&d);
     }
@@ -262,9 +297,11 @@ static const struct {
 } table[] = {
     {"product, expansion", run_expand, NARROW, 0, 0, true},
     {"product, projection", run_project, NARROW, 0, 0, false},
+    {"product, all in L1", run_tile, NARROW, 0, 0, false},
     {"outer", run_outer, NARROW, 0, 0, false},
     {"depthwise", run_depthwise, TAPS, 0, 0, true},
     {"depthwise dweight", run_depthwise_dweight, TAPS, 0, 0, false},
+    {"depthwise dx", run_depthwise_dx, TAPS, 0, 1, true},
     {"depthwise dx2", run_depthwise_dx2, TAPS, 0, 2, true},
     {"product, dx", run_project_dx, NARROW, 0, 0, true},
     {"activate", run_activate, MOVED, 1, 0, true},
@@ -291,10 +328,11 @@ static void report(const job *j, size_t kernel, double peak)
     const double seconds = bench_best(table[kernel].run, j, 1, REPEATS);
     const double wide = (double)pixels(j) * j->s.wide, narrow = (double)pixels(j) * j->s.narrow;
     const double macs = table[kernel].unit == NARROW ? wide * j->s.narrow
-                        : table[kernel].unit == TAPS ? wide * 9 / (j->s.stride * j->s.stride)
-                                                     : 0;
-    printf("%-10s %-20s %2dx%-2d %3d>%-3d s%d %s %9.3f ms", wn_cpu_name(j->kernels->level),
-           table[kernel].name, j->s.grid, j->s.grid, j->s.narrow, j->s.wide, j->s.stride,
+                        : table[kernel].unit == TAPS
+                            ? wide * j->s.kernel * j->s.kernel / (j->s.stride * j->s.stride)
+                            : 0;
+    printf("%-10s %-20s %2dx%-2d %3d>%-4d k%d s%d %s %9.3f ms", wn_cpu_name(j->kernels->level),
+           table[kernel].name, j->s.grid, j->s.grid, j->s.narrow, j->s.wide, j->s.kernel, j->s.stride,
            j->z.bf16 ? "bf16" : "fp32", seconds * 1e3);
     if (macs > 0)
         printf(" %8.1f GMAC/s %5.1f %%\n", macs / seconds * 1e-9, 100 * macs / seconds / peak);
@@ -305,8 +343,10 @@ static void report(const job *j, size_t kernel, double peak)
 
 static void bench_level(const wn_train_kernels *kernels, float *z, float *dy)
 {
-    static const shape shapes[] = {{64, 16, 96, 2}, {32, 24, 144, 1}, {16, 32, 192, 1},
-                                   {8, 64, 384, 1}, {8, 96, 576, 2},  {4, 160, 960, 1}};
+    static const shape shapes[] = {{64, 16, 96, 2, 3},  {32, 24, 144, 1, 3}, {16, 32, 192, 1, 3},
+                                   {8, 64, 384, 1, 3},  {8, 96, 576, 2, 3},  {4, 160, 960, 1, 3},
+                                   {32, 24, 144, 2, 5}, {16, 40, 240, 1, 5}, {8, 112, 672, 1, 5},
+                                   {4, 192, 1152, 1, 5}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int bf16 = 0; bf16 <= 1; bf16++) {
             const shape s = shapes[i];
@@ -319,7 +359,8 @@ static void bench_level(const wn_train_kernels *kernels, float *z, float *dy)
                            .z = {z, bf16},
                            .dy = {dy, bf16}};
             for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
-                if ((bf16 && !table[k].bf16) || (table[k].stride && table[k].stride != s.stride))
+                if ((bf16 && !table[k].bf16) || (table[k].stride && table[k].stride != s.stride) ||
+                    (s.kernel == 5 && table[k].unit != TAPS)) /* the others are of blocks of 3x3 */
                     continue;
                 fill(&j, from);
                 report(&j, k, peak);
