@@ -54,8 +54,9 @@ static const options_usage usage = {
     1,
 };
 
-static int one_group(wn_gate_file *gate, const char *source, bool normal)
+static int one_group(wn_gate_file *gate, const char *source, size_t photo, bool normal)
 {
+    (void)photo;
     (void)gate;
     (void)source;
     (void)normal;

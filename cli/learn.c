@@ -125,6 +125,12 @@ static int count_relabelled(const wn_samples *memory, int first_new)
     return count;
 }
 
+static int group_of(wn_gate_file *gate, const char *source, size_t photo, bool normal)
+{
+    (void)photo;
+    return wn_learn_group(gate, source, normal);
+}
+
 static winnow_status learn(wn_gate_file *gate, const char *command, wn_learned *learned, int *relabelled,
                            winnow_error *error)
 {
@@ -132,8 +138,8 @@ static winnow_status learn(wn_gate_file *gate, const char *command, wn_learned *
     const int first_new = gate->memory.count;
     winnow_status status = wn_learn_check(gate, error);
     if (!status)
-        status = teach_read(gate, &given.normal, &given.abnormal, &given.read, wn_learn_group, &gate->memory,
-                            error);
+        status =
+            teach_read(gate, &given.normal, &given.abnormal, &given.read, group_of, &gate->memory, error);
     if (status)
         return status;
     *relabelled = count_relabelled(&gate->memory, first_new);

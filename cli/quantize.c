@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `winnow quantize`: a gate that computes in bytes. Photos give the ranges of the network's layers, then they
- * are scored by both gates: where the new one ranks worse, it is refused; else threshold and calibration
- * follow the line that leads from the old scores to the new. */
+ * `winnow quantize`: a gate that computes in bytes. Half of the photos give the ranges of the network's
+ * layers, then all are scored by both gates: where the new one ranks the other half worse, it is refused;
+ * else threshold and calibration follow the line that leads from the normals' old scores to the new. */
 #include "../src/codec/codec.h"
 #include "../src/runtime/learn.h"
 #include "../src/train/dataset.h"
@@ -12,6 +12,7 @@
 #include "output.h"
 #include "teach.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +67,9 @@ typedef struct quantisation {
     wn_samples photos[2]; /* seen by the gate before, and after */
     float *score[2];
     double auroc[2], slope, offset;
-    int normals, abnormals, changed; /* photos; of them, on the other side of the threshold */
+    double deviation, spread; /* of the normals from the line, and of their scores: standard deviations */
+    int normals, measured, abnormals; /* photos; normals that gave no range, and so measure AUROC */
+    int changed;                      /* photos on the other side of the threshold */
 } quantisation;
 
 /* ---- ranges ---- */
@@ -101,7 +104,17 @@ static winnow_status observe_photo(const wn_gate_file *gate, const wn_plan *plan
     return status;
 }
 
-/* Some of the photos, evenly from all of them. */
+/* Photos of even index give ranges; the others tell what that is worth. */
+enum { MEASURES, GAVE_RANGES };
+
+static int half_of(wn_gate_file *gate, const char *source, size_t photo, bool normal)
+{
+    (void)gate;
+    (void)source;
+    return normal && given.to == TO_INT8 && photo % 2 == 0 ? GAVE_RANGES : MEASURES;
+}
+
+/* Some of the photos, evenly from that half of them. */
 static winnow_status observe(const wn_gate_file *gate, wn_ranges *ranges, winnow_error *error)
 {
     const wn_dataset_options options = {.name = "calibration", .max_bad = 1};
@@ -111,9 +124,10 @@ static winnow_status observe(const wn_gate_file *gate, wn_ranges *ranges, winnow
         wn_dataset_open(given.calibrate.item, (size_t)given.calibrate.count, &options, &set, error);
     if (!status)
         status = wn_gate_file_plan(gate, &plan, error);
-    const size_t count = status ? 0 : set->count < MOST_OBSERVED ? set->count : MOST_OBSERVED;
+    const size_t half = status ? 0 : (set->count + 1) / 2,
+                 count = half < MOST_OBSERVED ? half : MOST_OBSERVED;
     for (size_t i = 0; i < count && !status; i++)
-        status = observe_photo(gate, plan, set->photo[i * set->count / count].path, ranges, error);
+        status = observe_photo(gate, plan, set->photo[i * half / count * 2].path, ranges, error);
     wn_plan_free(plan);
     wn_dataset_free(set);
     return status;
@@ -142,19 +156,11 @@ static winnow_status make(quantisation *q, winnow_error *error)
 
 /* ---- scores ---- */
 
-static int one_group(wn_gate_file *gate, const char *source, bool normal)
-{
-    (void)gate;
-    (void)source;
-    (void)normal;
-    return 0;
-}
-
 static winnow_status score(wn_gate_file *gate, wn_samples *photos, float **scores, winnow_error *error)
 {
     wn_samples_init(photos, gate->scorer.dim);
     winnow_status status =
-        teach_read(gate, &given.calibrate, &given.abnormal, &given.read, one_group, photos, error);
+        teach_read(gate, &given.calibrate, &given.abnormal, &given.read, half_of, photos, error);
     if (status)
         return status;
     float *scratch = malloc(((size_t)wn_scorer_scratch(&gate->scorer) + 1) * sizeof *scratch);
@@ -167,21 +173,28 @@ static winnow_status score(wn_gate_file *gate, wn_samples *photos, float **score
     return status;
 }
 
-/* Least squares: the new score is offset + slope * the old. */
+/* Least squares over the normals, among whom the threshold lies (abnormals, far from it, would outweigh
+ * them): the new score is offset + slope * the old. */
 static winnow_status fit_line(quantisation *q, winnow_error *error)
 {
-    const int n = q->photos[0].count;
-    double mean[2] = {0}, product = 0, square = 0;
-    for (int i = 0; i < n; i++)
-        for (int g = 0; g < 2; g++)
+    const wn_samples *photos = &q->photos[0];
+    const int n = wn_samples_normals(photos);
+    double mean[2] = {0}, product = 0, square[2] = {0};
+    for (int i = 0; i < photos->count; i++)
+        for (int g = 0; g < 2 && photos->label[i] != WN_ABNORMAL; g++)
             mean[g] += q->score[g][i] / n;
-    for (int i = 0; i < n; i++) {
-        const double x = q->score[0][i] - mean[0];
-        product += x * (q->score[1][i] - mean[1]);
-        square += x * x;
+    for (int i = 0; i < photos->count; i++) {
+        if (photos->label[i] == WN_ABNORMAL)
+            continue;
+        const double x = q->score[0][i] - mean[0], y = q->score[1][i] - mean[1];
+        product += x * y;
+        square[0] += x * x;
+        square[1] += y * y;
     }
-    q->slope = square > 0 ? product / square : 1;
+    q->slope = square[0] > 0 ? product / square[0] : 1;
     q->offset = mean[1] - q->slope * mean[0];
+    q->deviation = sqrt(fmax(0, square[1] - q->slope * product) / n);
+    q->spread = sqrt(square[0] / n);
     if (q->slope > 0.1)
         return WINNOW_OK;
     return wn_fail(error, WINNOW_ERROR_DATA, -1,
@@ -222,12 +235,13 @@ static winnow_status measure_one(quantisation *q, int which, float *normal, floa
                                  winnow_error *error)
 {
     const wn_samples *photos = &q->photos[which];
-    int normals = 0, abnormals = 0;
+    const int normals = wn_samples_normals(photos);
+    int measured = 0, abnormals = 0;
     for (int i = 0; i < photos->count; i++)
         if (photos->label[i] == WN_ABNORMAL)
             abnormal[abnormals++] = q->score[which][i];
-        else
-            normal[normals++] = q->score[which][i];
+        else if (photos->group[i] == MEASURES)
+            normal[measured++] = q->score[which][i];
     if (!given.abnormal.count) {
         abnormals = remembered(&q->before, abnormal, scratch);
         for (int i = 0; which && i < abnormals; i++)
@@ -237,13 +251,14 @@ static winnow_status measure_one(quantisation *q, int which, float *normal, floa
         return wn_fail(error, WINNOW_ERROR_DATA, -1,
                        "the gate remembers no abnormal photos: give some with --abnormal DIR, so that what "
                        "is lost can be measured");
-    if (normals < LEAST_PHOTOS)
+    if (normals < LEAST_PHOTOS || !measured)
         return wn_fail(error, WINNOW_ERROR_DATA, -1, "%d calibration photos are too few: give %d or more",
                        normals, LEAST_PHOTOS);
     q->normals = normals;
+    q->measured = measured;
     q->abnormals = abnormals;
     wn_roc roc;
-    winnow_status status = wn_roc_create(normal, (size_t)normals, abnormal, (size_t)abnormals, &roc, error);
+    winnow_status status = wn_roc_create(normal, (size_t)measured, abnormal, (size_t)abnormals, &roc, error);
     if (!status) {
         q->auroc[which] = roc.auroc;
         wn_roc_free(&roc);
@@ -295,13 +310,18 @@ static int print(const quantisation *q)
 {
     const double before = q->before.calibration.threshold, after = q->after.calibration.threshold;
     if (given.json)
-        return output_json(json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:i}", "gate", given.output,
-                                     "calibration_count", q->normals, "abnormal_count", q->abnormals,
-                                     "auroc_before", output_real(q->auroc[0]), "auroc",
-                                     output_real(q->auroc[1]), "threshold_before", output_real(before),
-                                     "threshold", output_real(after), "changed", q->changed));
-    printf("AUROC      %.4f, before %.4f; %d normal and %d abnormal photos%s\n", q->auroc[1], q->auroc[0],
-           q->normals, q->abnormals, given.abnormal.count ? "" : " (those that the gate remembers)");
+        return output_json(json_pack(
+            "{s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:i}", "gate", given.output,
+            "calibration_count", q->normals, "measured_count", q->measured, "abnormal_count", q->abnormals,
+            "score_deviation", output_real(q->deviation), "score_spread", output_real(q->spread),
+            "auroc_before", output_real(q->auroc[0]), "auroc", output_real(q->auroc[1]), "threshold_before",
+            output_real(before), "threshold", output_real(after), "changed", q->changed));
+    printf("AUROC      %.4f, before %.4f; %d normal%s and %d abnormal photos%s\n", q->auroc[1], q->auroc[0],
+           q->measured, q->measured < q->normals ? " (the others gave the ranges)" : "", q->abnormals,
+           given.abnormal.count ? "" : " (those that the gate remembers)");
+    printf("scores     of the %d normals follow the old ones to %.3g, their own spread is %.3g (standard "
+           "deviations)\n",
+           q->normals, q->deviation, q->spread);
     printf("threshold  %.6g, before %.6g; %d of %d photos change sides\n", after, before, q->changed,
            q->photos[0].count);
     printf("gate       %s\n", given.output);

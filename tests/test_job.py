@@ -103,6 +103,7 @@ def quantize():
     check(result.returncode == 0, result.stderr)
     answer = json.loads(result.stdout)
     check(abs(answer["auroc"] - answer["auroc_before"]) < 0.3 and answer["changed"] < 10, answer)
+    check(answer["measured_count"] == answer["calibration_count"] // 2 and 0 < answer["score_deviation"] < answer["score_spread"], answer)
     check(os.path.getsize("small.safetensors") < 0.6 * os.path.getsize("gate.safetensors"), "not smaller")
     measure = ["--normal", "p/test/normal", "--abnormal", "p/test/other", "--json"]
     auroc = [json.loads(run("eval", gate, *measure).stdout)["auroc"] for gate in ("gate.safetensors", "small.safetensors")]
