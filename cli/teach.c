@@ -5,6 +5,7 @@
 #include "../src/train/dataset.h"
 #include "../src/train/engine_head.h"
 #include "../src/train/feature_set.h"
+#include "../src/train/split.h"
 #include "output.h"
 #include "progress.h"
 
@@ -22,6 +23,7 @@ typedef struct teaching {
     wn_plan *plan;
     wn_pool *pool;
     wn_dataset *set[2]; /* 0 abnormal, 1 normal */
+    size_t *order;      /* of the set that is read: neighbours side by side */
     size_t bad;
     progress bar;
 } teaching;
@@ -74,8 +76,9 @@ static winnow_status append(teaching *t, int label, const wn_feature_set *set, w
                                              [WN_EMBEDDING] = embedding,
                                              [WN_EARLY] = set->early + i * (size_t)set->early_size,
                                              [WN_MIDDLE] = set->middle + i * (size_t)set->middle_size};
-        const char *source = photos->group.name[photos->photo[set->index[i]].group];
-        const int group = t->group_of(gate, source, set->index[i], label == 1);
+        const size_t photo = t->order[set->index[i]];
+        const char *source = photos->group.name[photos->photo[photo].group];
+        const int group = t->group_of(gate, source, photo, label == 1);
         status = group < 0 ? wn_fail(error, WINNOW_ERROR_DATA, -1,
                                      "the photos come from more than %d sources", WN_MAX_GROUPS)
                            : wn_samples_add(t->samples, feature, label ? 1 : WN_ABNORMAL, group, error);
@@ -97,10 +100,14 @@ static winnow_status read_set(teaching *t, int label, winnow_error *error)
                                         .progress = photo_done,
                                         .context = t};
     const char **path = malloc((photos->count + 1) * sizeof *path);
-    if (!path)
+    t->order = malloc((photos->count + 1) * sizeof *t->order);
+    if (!path || !t->order || !wn_dataset_neighbours(photos, t->order)) {
+        free(path);
+        free(t->order);
         return wn_fail_memory(error);
+    }
     for (size_t i = 0; i < photos->count; i++)
-        path[i] = photos->photo[i].path;
+        path[i] = photos->photo[t->order[i]].path;
     wn_feature_set set = {0};
     t->bad = 0;
     progress_begin(&t->bar, labels[label], "photos", (long)photos->count);
@@ -111,6 +118,7 @@ static winnow_status read_set(teaching *t, int label, winnow_error *error)
     if (!status)
         status = append(t, label, &set, error);
     wn_feature_set_free(&set);
+    free(t->order);
     free(path);
     return status;
 }

@@ -149,15 +149,16 @@ static winnow_status choose_pool(const train_request *request, size_t count, boo
 }
 
 /* Parts a data set into what is trained on and what is held out; where the user gave folders to validate on,
- * all is trained on. */
+ * all is trained on. Neighbours stay side by side: calibration leaves out blocks of them. */
 static winnow_status part(const train_request *request, const wn_dataset *set, const wn_dataset *valid,
                           bool abnormal, train_photos *train, train_photos *held, winnow_error *error)
 {
     const size_t count = set ? set->count : 0, valid_count = valid ? valid->count : 0;
     bool *out = calloc(count + 1, sizeof *out), *chosen = malloc((count + 1) * sizeof *chosen);
-    size_t groups;
+    size_t groups, *order = malloc((count + 1) * sizeof *order);
     winnow_status status = WINNOW_OK;
-    if (!out || !chosen || !photos_create(train, count) || !photos_create(held, count + valid_count))
+    if (!out || !chosen || !order || (set && !wn_dataset_neighbours(set, order)) ||
+        !photos_create(train, count) || !photos_create(held, count + valid_count))
         status = wn_fail_memory(error);
     const bool alone = abnormal && count == 1 && request->recipe.freeze == WN_FREEZE_BACKBONE;
     if (!status && set && !valid && !alone) /* a frozen backbone holds nothing out */
@@ -168,12 +169,13 @@ static winnow_status part(const train_request *request, const wn_dataset *set, c
             status = choose_pool(request, count, chosen, error);
     }
     for (size_t i = 0; i < count && !status; i++)
-        if (chosen[i])
-            photos_add(out[i] ? held : train, set, i);
+        if (chosen[order[i]])
+            photos_add(out[order[i]] ? held : train, set, order[i]);
     for (size_t i = 0; i < valid_count && !status; i++)
         photos_add(held, valid, i);
     free(out);
     free(chosen);
+    free(order);
     return status;
 }
 

@@ -564,6 +564,22 @@ static void splits_few_photos(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void neighbours_are_in_the_order_of_time_and_number(void **state)
+{
+    (void)state;
+    static char *const names[] = {"img1.jpg", "img10.jpg", "img11.jpg", "img2.jpg", "x.jpg", "y.jpg"};
+    static const size_t expected[] = {0, 3, 1, 2, 5, 4};
+    wn_photo photo[6] = {0};
+    size_t order[6];
+    for (int i = 0; i < 6; i++)
+        photo[i].path = names[i];
+    photo[4].taken = 200;
+    photo[5].taken = 100;
+    const wn_dataset dataset = {.photo = photo, .count = 6};
+    assert_true(wn_dataset_neighbours(&dataset, order));
+    assert_memory_equal(order, expected, sizeof order);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -587,6 +603,7 @@ int main(void)
         TEST(splits_whole_groups),
         TEST(splits_within_groups_that_are_too_large),
         TEST(splits_few_photos),
+        TEST(neighbours_are_in_the_order_of_time_and_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,20 +99,31 @@ static int by_neighbourhood(const void *left, const void *right)
     return order ? order : (a > b) - (a < b);
 }
 
-/* Cuts the photos, neighbours side by side, into STRETCHES units. */
-static bool cut_stretches(const wn_dataset *dataset, units *u)
+bool wn_dataset_neighbours(const wn_dataset *dataset, size_t *order)
 {
-    const wn_photo **photo = malloc(dataset->count * sizeof(wn_photo *));
+    const wn_photo **photo = malloc((dataset->count + 1) * sizeof(wn_photo *));
     if (!photo)
         return false;
     for (size_t i = 0; i < dataset->count; i++)
         photo[i] = &dataset->photo[i];
-    qsort(photo, dataset->count, sizeof *photo, by_neighbourhood);
-    u->count = dataset->count < STRETCHES ? dataset->count : STRETCHES;
+    if (dataset->count)
+        qsort(photo, dataset->count, sizeof *photo, by_neighbourhood);
     for (size_t i = 0; i < dataset->count; i++)
-        u->unit[photo[i] - dataset->photo] = i * u->count / dataset->count;
+        order[i] = (size_t)(photo[i] - dataset->photo);
     free(photo);
     return true;
+}
+
+/* Cuts the photos, neighbours side by side, into STRETCHES units. */
+static bool cut_stretches(const wn_dataset *dataset, units *u)
+{
+    size_t *order = malloc(dataset->count * sizeof *order);
+    const bool done = order && wn_dataset_neighbours(dataset, order);
+    u->count = dataset->count < STRETCHES ? dataset->count : STRETCHES;
+    for (size_t i = 0; i < dataset->count && done; i++)
+        u->unit[order[i]] = i * u->count / dataset->count;
+    free(order);
+    return done;
 }
 
 winnow_status wn_dataset_split(const wn_dataset *dataset, double fraction, uint64_t seed, bool *validation,

@@ -6,6 +6,10 @@
 
 #include "dataset.h"
 
+/* order[dataset->count]: the photos of each group, and in it of each subfolder, as they were taken, or by
+ * name where that is unknown ("img9" before "img10"). False where memory runs out. */
+bool wn_dataset_neighbours(const wn_dataset *dataset, size_t *order);
+
 /* Marks about `fraction` (0 < fraction < 1) of the photos for validation; validation[dataset->count]. At
  * least one photo goes each way; WINNOW_ERROR_DATA where there are fewer than two.
  *
