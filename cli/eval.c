@@ -299,6 +299,7 @@ static void warn_of_drift(const evaluation *e)
     const eval_side *normal = &e->side[1];
     const double asked = 100 * (double)winnow_gate_false_reject(e->gate),
                  rejected = 100 * rate(normal->count - normal->accepted, normal->count);
+    const wn_interval interval = wn_rate_interval(normal->count - normal->accepted, normal->count, 0.95);
     char excuse[128];
     drift_excuse(&e->basis, excuse, sizeof excuse);
     if (e->drift.broken)
@@ -308,10 +309,10 @@ static void warn_of_drift(const evaluation *e)
                        e->drift.leans ? "; they look less normal than those that the gate was calibrated on"
                                       : "");
     else if (e->drift.promise == REPORT_ABOVE && normal->count >= DRIFT_LEAST)
-        output_note(
-            "%.3g%% of these normals are turned away where %.3g%% was asked; %s. `winnow calibrate` on 60 "
-            "or more of them holds it to that here",
-            rejected, asked, excuse);
+        output_note("%.3g%% of these normals (%.1f to %.1f%%) are turned away where %.3g%% was asked; %s. "
+                    "`winnow calibrate` on 60 "
+                    "or more of them holds it to that here",
+                    rejected, 100 * interval.low, 100 * interval.high, asked, excuse);
     else if (e->drift.leans)
         output_note("these normals look less normal than most that the gate was calibrated on%s (%.3g%%)",
                     eval_promise_words(e), asked);
