@@ -27,7 +27,7 @@ for set in baseline dotprod neonbf16; do
 done
 $cc $flags -c src/train/kernels/kernels.c -o "$work/train_kernels.o"
 $cc $flags -O3 -ffp-contract=fast -ffinite-math-only -fno-signed-zeros -c src/train/kernels/baseline.c -o "$work/train_baseline.o"
-wrap="-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=aligned_alloc -Wl,--wrap=free"
+wrap="-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=aligned_alloc -Wl,--wrap=free -Wl,--wrap=getenv"
 # emulate CPU PROGRAM [ARGUMENT]
 emulate() {
     qemu-aarch64 -cpu "$1" -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib:/usr/lib/aarch64-linux-gnu "$2" ${3+"$3"}
