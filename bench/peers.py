@@ -156,7 +156,7 @@ def main(build, gate, rounds=3):
                     done = subprocess.run([sys.executable, os.path.abspath(__file__), "--once", name, os.path.join(folder, f"m{batch}"),
                                            *map(str, (batch, threads, runs))], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
                     if done.returncode:
-                        print(f"{name} is left out: {(done.stderr.strip() or '?').splitlines()[-1]}", file=sys.stderr)
+                        print(f"{name} is left out of this round: status {done.returncode}, {(done.stderr.strip() or '?').splitlines()[-1]}", file=sys.stderr)
                         continue
                     ms, version = done.stdout.split()[-2:]
                     times.setdefault((name, batch), []).append(float(ms))
@@ -166,9 +166,12 @@ def main(build, gate, rounds=3):
     for name in versions:
         cells = []
         for batch, _, _ in TASKS:
-            its, ours = times.get((name, batch), [float("nan")]), times["winnow bf16" if "bf16" in name else "winnow", batch]
+            its, ours = times.get((name, batch)), times["winnow bf16" if "bf16" in name else "winnow", batch]
+            if not its:
+                cells += ["-"] * 3
+                continue
             ms = statistics.median(its)
-            cells += [f"{ms:.2f}", f"{statistics.median(ours) / ms:.2f}", f"{min(ours) / min(its):.2f}"]
+            cells += [f"{ms:.2f}" + f" ({len(its)} of {rounds} rounds)" * (len(its) < int(rounds)), f"{statistics.median(ours) / ms:.2f}", f"{min(ours) / min(its):.2f}"]
         print(f"| {name}{versions[name]} | " + " | ".join(cells) + " |")
 
 
