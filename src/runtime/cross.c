@@ -146,9 +146,10 @@ typedef struct cross {
     const wn_samples *samples;
     const wn_folds *folds;
     const wn_class_vectors *classes;
-    float *raw;     /* (samples.count, parts) */
-    float *scratch; /* one x */
-    int *list;      /* [samples.count] */
+    const wn_scorer *whole; /* once it is fitted */
+    float *raw;             /* (samples.count, parts) */
+    float *scratch;         /* one x */
+    int *list;              /* [samples.count] */
     wn_logistic known[WN_MAX_PARTS];
 } cross;
 
@@ -161,6 +162,16 @@ static void score_row(const cross *work, const wn_scorer *scorer, int row)
     for (int p = 0; p < scorer->parts; p++)
         work->raw[(size_t)row * scorer->parts + p] =
             wn_part_score(&scorer->part[p], scorer->dim, feature, work->scratch);
+}
+
+/* What counts as near to the look-alikes that were taught is no secret of the normals that are left out: were
+ * their gate to ask the others alone, a source that is nearer to the look-alikes would lose by it as a whole,
+ * and set a threshold that everyday scenes pass. */
+static void share_level(const wn_scorer *whole, wn_scorer *scorer)
+{
+    for (int p = 0; p < scorer->parts; p++)
+        if (whole->part[p].spec.kind == WN_KNN && whole->part[p].table[WN_KNN_LEVEL].data)
+            scorer->part[p].table[WN_KNN_LEVEL].data[0] = whole->part[p].table[WN_KNN_LEVEL].data[0];
 }
 
 /* Fits without one fold of normals or of abnormals (fold < 0: with everything) and scores what was left out:
@@ -181,6 +192,8 @@ static winnow_status leave_out(cross *work, bool normal, int fold, wn_scorer *sc
     winnow_status status = alone ? WINNOW_OK
                                  : wn_scorer_fit(work->spec, samples, work->list, kept, work->classes,
                                                  work->known, scorer, error);
+    if (!status && normal && work->whole)
+        share_level(work->whole, scorer);
     for (int i = 0; i < samples->count && !status; i++) {
         if (is_normal(samples, i) != normal || work->folds->fold[i] != fold)
             continue;
@@ -259,6 +272,7 @@ winnow_status wn_cross_fit(const wn_scorer_spec *spec, const wn_samples *samples
                   samples,
                   folds,
                   classes,
+                  NULL,
                   calloc(count * spec->parts + 1, sizeof(float)),
                   calloc(dim + 1, sizeof(float)),
                   calloc(count + 1, sizeof(int)),
@@ -267,6 +281,7 @@ winnow_status wn_cross_fit(const wn_scorer_spec *spec, const wn_samples *samples
     winnow_status status = work.raw && work.scratch && work.list ? WINNOW_OK : wn_fail_memory(error);
     if (!status)
         status = leave_out(&work, true, -1, scorer, error);
+    work.whole = scorer;
     if (!status)
         status = score_left_out(&work, abnormals, scorer, error);
     if (!status && scorer->parts > 1)

@@ -67,7 +67,10 @@ typedef struct wn_table {
     float *data; /* (rows, cols) */
 } wn_table;
 
-enum { WN_PART_TABLES = 5 };
+enum {
+    WN_PART_TABLES = 5,
+    WN_KNN_LEVEL = 3 /* the table of knn that holds it, where look-alikes were taught */
+};
 
 typedef struct wn_part {
     wn_spec_part spec;

@@ -117,16 +117,16 @@ def gaussian(x, group):
     return lambda q: np.einsum("ij,jk,ik->i", q - mean, inverse, q - mean) / x.shape[1]
 
 
-def taught(n, learned):
-    """Nearness to normals minus that to the 3 nearest look-alikes that were learned, above the level of 9 of 10 normals."""
+def taught(n, learned, known):
+    """Nearness to normals minus that to the 3 nearest look-alikes that were learned, above the level of 9 of 10 of all that are known."""
     def near(x):
         distance, _ = NearestNeighbors(n_neighbors=min(3, len(learned)), metric="cosine", algorithm="brute").fit(learned).kneighbors(x)
         return (1 - distance).mean(1)
-    level = np.quantile(near(n), 0.9)
+    level = np.quantile(near(known), 0.9)
     return lambda q: knn(n, q) - np.maximum(near(q), level)
 
 
-def fit(kind, x, label, group, classes, first_learned):
+def fit(kind, x, label, group, classes, first_learned, known):
     n, a = x[label == 1], x[label == 0]
     gn, ga = group[label == 1], group[label == 0]
     if kind == "cosine":
@@ -136,7 +136,7 @@ def fit(kind, x, label, group, classes, first_learned):
         return lambda q: (q @ centres.T).max(1)
     if kind == "knn":
         learned = a[ga >= first_learned]
-        return taught(n, learned) if len(learned) else lambda q: knn(n, q)
+        return taught(n, learned, known) if len(learned) else lambda q: knn(n, q)
     if kind == "knn_difference":
         return lambda q: knn(n, q) - knn(a, q)
     if kind == "mahalanobis":
@@ -179,13 +179,14 @@ def gather(features, names, origin=None):
 
 def fit_part(part, features, rows, label, group, classes, first_learned):
     kind, names, centred = part
-    x = gather(features, names)[rows]
+    x = gather(features, names)
+    known, x = x[label == 1], x[rows]
     lab, grp = label[rows], group[rows]
     origin = None
     if centred:
         origin = weights(grp[lab == 0]) @ x[lab == 0]
         x = unit(x - origin)
-    score = fit(kind, x, lab, grp, classes, first_learned)
+    score = fit(kind, x, lab, grp, classes, first_learned, known)
     return lambda q: score(gather(q, names, origin))
 
 
