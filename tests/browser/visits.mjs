@@ -109,9 +109,9 @@ async function newWorker(page) {
   mode.changed['/gate/worker.js'] = Buffer.concat([fromWeb('/gate/worker.js'), Buffer.from('// new\n')]);
   const worker = () => page.evaluate(async () => (await (await fetch('gate/worker.js')).text()).endsWith('// new\n'));
   await page.evaluate(async () => {
-    const changed = new Promise((done) => navigator.serviceWorker.addEventListener('controllerchange', done));
+    const { controller } = navigator.serviceWorker;
     await (await navigator.serviceWorker.getRegistration()).update();
-    await changed;
+    while (navigator.serviceWorker.controller === controller || navigator.serviceWorker.controller.state !== 'activated') await new Promise((done) => setTimeout(done, 50));
   });
   assert.equal(await worker(), false, 'the next page\'s worker for this one');
   await page.reload();
