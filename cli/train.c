@@ -95,7 +95,9 @@ static const option_row rows[] = {
      &given.network},
     {"width", 0, OPTION_NUMBER, "X", "width multiplier, without a backbone", &given.width, 0.35, 1.4},
     {"input-size", 0, OPTION_INTEGER, "N",
-     "side of the network's input in pixels; 224 tells look-alikes better than 128, at three times the time",
+     "side of the network's input in pixels (default: 160 where a frozen backbone's features are used as "
+     "they "
+     "are, else 128); more tells look-alikes better, and takes longer",
      &given.input_size, 96, 224},
     {"embedding-size", 0, OPTION_INTEGER, "N", "length of the embedding", &given.embedding_size, 8, 2048},
     {"fit", 0, OPTION_CHOICE, NULL, "how a photo becomes square", &given.fit, 0, 0, .choices = train_fits},
@@ -155,6 +157,17 @@ static const options_usage usage = {
             (field) = (from);                                                                                \
     } while (0)
 
+/* Asked for, or what the scorer reads. `auto` does not compare embeddings of a frozen backbone's features
+ * (src/train/gate_fit.c): to train one would take longer than all the rest. */
+static bool needs_embedding(void)
+{
+    wn_scorer_spec spec;
+    winnow_error error;
+    return given.reference_outputs || given.epochs != NOT_GIVEN || given.embedding_size != NOT_GIVEN ||
+           (strcmp(given.scorer, "auto") != 0 && !wn_spec_parse(given.scorer, &spec, &error) &&
+            wn_spec_features(&spec) & 1u << WN_EMBEDDING);
+}
+
 static void override(wn_train_recipe *recipe, bool pretrained)
 {
     if (given.freeze != NOT_GIVEN) {
@@ -165,6 +178,8 @@ static void override(wn_train_recipe *recipe, bool pretrained)
     TAKE(recipe->epochs, given.epochs);
     TAKE(recipe->save_interval, given.save_interval);
     TAKE(recipe->batch, given.batch);
+    if (recipe->freeze == WN_FREEZE_BACKBONE && !needs_embedding())
+        recipe->input = WN_FROZEN_INPUT;
     TAKE(recipe->input, given.input_size);
     TAKE(recipe->embedding, given.embedding_size);
     TAKE(recipe->width, given.width);
@@ -284,8 +299,7 @@ int command_train(int argc, char **argv)
         .pool = given.abnormal_pool,
         .seed = given.seed,
         .classes = given.classes,
-        .embedding =
-            given.reference_outputs || given.epochs != NOT_GIVEN || given.embedding_size != NOT_GIVEN,
+        .embedding = needs_embedding(),
         .resume = given.resume,
         .json = given.json,
         .advice = given.advice,

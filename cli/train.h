@@ -23,7 +23,7 @@ typedef struct train_request {
     int cache_mb, threads, pool; /* pool: abnormals that a frozen backbone looks at */
     uint64_t seed;
     bool classes;   /* the subfolders of the normals are classes to tell apart */
-    bool embedding; /* train one on the features of a frozen backbone, though the scorer may not read it */
+    bool embedding; /* train one on the features of a frozen backbone: asked for, or what the scorer reads */
     bool resume, json;
     const char *command; /* the command line, for provenance */
     const char *advice;  /* what an app says of anything else; NULL: words of its own */

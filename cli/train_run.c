@@ -165,17 +165,6 @@ static winnow_status new_class_vectors(run *r, winnow_error *error)
     return WINNOW_OK;
 }
 
-/* `auto` does not compare embeddings of a frozen backbone's features (src/train/gate_fit.c): to train one
- * would take longer than all the rest. */
-static bool needs_embedding(const train_request *request)
-{
-    wn_scorer_spec spec;
-    winnow_error error;
-    return request->embedding ||
-           (strcmp(request->scorer, "auto") && !wn_spec_parse(request->scorer, &spec, &error) &&
-            wn_spec_features(&spec) & 1u << WN_EMBEDDING);
-}
-
 static winnow_status train_head(run *r, winnow_error *error)
 {
     const wn_network *network = &r->start.network;
@@ -183,7 +172,7 @@ static winnow_status train_head(run *r, winnow_error *error)
     if (!status)
         status = compute_all(r, error);
     const bool few = 2 * (int)r->normal.count < r->request->recipe.batch;
-    if (status || !needs_embedding(r->request) || few || !r->abnormal.count || !r->valid_abnormal.count ||
+    if (status || !r->request->embedding || few || !r->abnormal.count || !r->valid_abnormal.count ||
         !r->valid_normal.count)
         return status; /* or nothing to train an embedding on, or against: the gate does without one */
     for (size_t i = 0; i < r->normal.count; i++) /* of the photos that could be read */

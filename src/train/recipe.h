@@ -42,6 +42,10 @@ typedef struct wn_train_recipe {
 winnow_status wn_train_recipe_named(const char *name, bool pretrained, wn_train_recipe *recipe,
                                     winnow_error *error);
 
+/* The side of the input where a frozen backbone's features are used as they are: it tells look-alikes better
+ * than the recipes' 128, for half as much time again (docs/accuracy.md, "Backbones and input sizes"). */
+enum { WN_FROZEN_INPUT = 160 };
+
 /* A pretrained network of which some layers learn: rates a tenth of those from random weights, few epochs,
  * photos as phones take them. */
 void wn_train_recipe_fine_tune(wn_train_recipe *recipe);
