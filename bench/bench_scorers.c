@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- *     bench_scorers [--unseen] GATE [SPEC...]
+ *     bench_scorers [--unseen] [--collector PREFIX] GATE [SPEC...]
  *
  * Every scorer and feature on the photos that a gate remembers, as markdown: each source of normals is left
  * out in turn, and with it each kind of abnormals; a scorer is fitted to and calibrated on the rest, and
  * judges what was left out. GATE is one that tools/accuracy.py makes of all photos, whose sources are named
  * as in `kinds` below; its features must be a frozen backbone's, which learned from none of them.
+ * With --collector, sources of normals whose names begin with PREFIX are left out together: one collector's.
  * With --unseen, scorers are given the everyday abnormals of `given_kinds` alone, and all other kinds are
  * judged: what `winnow train` and `winnow eval` say, from one pass of the network. */
 #include "runtime/cross.h"
@@ -17,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { KINDS = 6, EVERYDAY = 3, MOST_SOURCES = 64 };
+enum { KINDS = 6, EVERYDAY = 3 };
 
 /* What a source's name starts with; the first three are everyday scenes. */
 static const char *const kinds[KINDS] = {"coco", "imagenet", "bsds", "chilli", "flowers", "maize"};
@@ -64,9 +65,11 @@ typedef struct tally {
 
 typedef struct bench {
     const wn_gate_file *gate;
-    int source[MOST_SOURCES], sources; /* groups of normals */
-    int kind[WN_MAX_GROUPS];           /* of each group; -1: normals */
-    float *own, *other;                /* scores of normals and abnormals */
+    int source[WN_MAX_GROUPS],
+        sources;                     /* of each group of normals, what is left out with it; -1: abnormals */
+    const char *name[WN_MAX_GROUPS]; /* of the first group of each source */
+    int kind[WN_MAX_GROUPS];         /* of each group; -1: normals */
+    float *own, *other;              /* scores of normals and abnormals */
     float *scratch;
     tally area[KINDS], rejected, accepted[KINDS];
     bool unseen; /* given_kinds[] are given to scorers, and no other */
@@ -98,7 +101,23 @@ static void die(const winnow_error *error)
     exit(1);
 }
 
-static void find_groups(bench *b)
+static bool begins_with(const char *name, const char *prefix)
+{
+    return !strncmp(name, prefix, strlen(prefix));
+}
+
+/* The source that `group` belongs to: its own, or the one before it of the same collector. */
+static int source_of(bench *b, int group, const char *collector)
+{
+    const char *name = b->gate->group_name[group];
+    for (int s = 0; collector && begins_with(name, collector) && s < b->sources; s++)
+        if (begins_with(b->name[s], collector))
+            return s;
+    b->name[b->sources] = name;
+    return b->sources++;
+}
+
+static void find_groups(bench *b, const char *collector)
 {
     const wn_samples *memory = &b->gate->memory;
     for (int g = 0; g < b->gate->groups; g++) {
@@ -107,10 +126,9 @@ static void find_groups(bench *b)
             normal |= memory->group[i] == g && memory->label[i] != WN_ABNORMAL;
         b->kind[g] = -1;
         for (int k = 0; k < KINDS && !normal; k++)
-            if (!strncmp(b->gate->group_name[g], kinds[k], strlen(kinds[k])))
+            if (begins_with(b->gate->group_name[g], kinds[k]))
                 b->kind[g] = k;
-        if (normal && b->sources < MOST_SOURCES)
-            b->source[b->sources++] = g;
+        b->source[g] = normal ? source_of(b, g, collector) : -1;
     }
 }
 
@@ -131,7 +149,7 @@ static wn_samples without(const bench *b, int source, int kind)
     for (int i = 0; i < memory->count; i++) {
         const int group = memory->group[i];
         const float *feature[WN_FEATURES];
-        if (group == source || !is_given(b, group, kind))
+        if (b->source[group] == source || !is_given(b, group, kind))
             continue;
         for (int f = 0; f < WN_FEATURES; f++)
             feature[f] = memory->feature[f] ? memory->feature[f] + (size_t)i * (size_t)memory->dim[f] : NULL;
@@ -147,7 +165,7 @@ static size_t score_group(const bench *b, const wn_scorer *scorer, int source, i
     size_t count = 0;
     for (int i = 0; i < memory->count; i++)
         if (kind >= 0 ? b->kind[memory->group[i]] == kind && memory->label[i] == WN_ABNORMAL
-                      : memory->group[i] == source) {
+                      : b->source[memory->group[i]] == source) {
             const float *feature[WN_FEATURES];
             for (int f = 0; f < WN_FEATURES; f++)
                 feature[f] =
@@ -169,9 +187,9 @@ static void judge(bench *b, const wn_scorer *scorer, float threshold, int source
 {
     bool field = false;
     for (size_t i = 0; i < sizeof field_sources / sizeof *field_sources; i++)
-        field |= !strcmp(b->gate->group_name[source], field_sources[i]);
+        field |= !strcmp(b->name[source], field_sources[i]);
     const size_t normals = score_group(b, scorer, source, -1, b->own);
-    const size_t abnormals = score_group(b, scorer, -1, kind, b->other);
+    const size_t abnormals = score_group(b, scorer, source, kind, b->other);
     wn_roc roc;
     winnow_error error;
     if (wn_roc_create(b->own, normals, b->other, abnormals, &roc, &error))
@@ -257,7 +275,7 @@ static void measure(bench *b, const char *text)
     const bool looks = wn_spec_uses_abnormals(&spec) && !b->unseen; /* one fit for each kind */
     for (int s = 0; s < b->sources; s++)
         for (int kind = 0; kind < (looks ? KINDS : 1); kind++)
-            fit_and_judge(b, &spec, b->source[s], kind, looks ? kind : KINDS - 1);
+            fit_and_judge(b, &spec, s, kind, looks ? kind : KINDS - 1);
     (b->unseen ? print_unseen : print_row)(b, text);
 }
 
@@ -266,11 +284,19 @@ int main(int argc, char **argv)
     wn_gate_file gate;
     winnow_error error;
     static bench b;
-    b.unseen = argc > 1 && !strcmp(argv[1], "--unseen");
-    argv += b.unseen;
-    argc -= b.unseen;
-    if (argc < 2) {
-        fputs("usage: bench_scorers [--unseen] GATE [SPEC...]\n", stderr);
+    const char *collector = NULL;
+    for (; argc > 1 && argv[1][0] == '-'; argv++, argc--)
+        if (!strcmp(argv[1], "--unseen")) {
+            b.unseen = true;
+        } else if (!strcmp(argv[1], "--collector") && argc > 2) {
+            collector = argv[2];
+            argv++;
+            argc--;
+        } else {
+            break;
+        }
+    if (argc < 2 || argv[1][0] == '-') {
+        fputs("usage: bench_scorers [--unseen] [--collector PREFIX] GATE [SPEC...]\n", stderr);
         return 2;
     }
     if (wn_gate_file_read(argv[1], true, &gate, &error))
@@ -282,7 +308,7 @@ int main(int argc, char **argv)
     b.scratch = malloc(WN_FEATURES * WN_MAX_DIM * sizeof *b.scratch);
     if (!b.own || !b.other || !b.scratch)
         return 1;
-    find_groups(&b);
+    find_groups(&b, collector);
     puts(b.unseen
              ? "| scorer | weeds | flowers | maize | everyday | normals rejected (worst) "
                "|\n|---|---|---|---|---|---|"

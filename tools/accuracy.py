@@ -87,9 +87,7 @@ def folders(option, names, below):
 
 
 def train(name, normal, abnormal, *more, start=None):
-    """One epoch: the embedding, which `auto` does not look at on a frozen backbone, is all that more would train."""
-    run("train", *normal, *abnormal, "--backbone", start or backbone, "--report", "none", "--log", "none", "--checkpoint", "none", "--epochs", "1",
-        *more,
+    run("train", *normal, *abnormal, "--backbone", start or backbone, "--report", "none", "--log", "none", "--checkpoint", "none", *more,
         output=f"{name}.safetensors")
     return f"{name}.safetensors"
 
@@ -240,12 +238,18 @@ def second_domain():
     table(["abnormals given", "normals rejected"] + [NAMES[k] for k in kinds], rows)
 
 
+def leave_out(*arguments):
+    """What bench_scorers prints, with the folders of one collector left out together."""
+    collectors = [word for prefix in sorted(set(COLLECTORS.values())) for word in ("--collector", prefix)]
+    return subprocess.run([bench_scorers, *collectors, *arguments], stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
 def scorers():
     """Every scorer and feature, by the bench program, on the features that a gate of all photos remembers."""
     gate = train("all", folders("--normal", sources, "normal"), folders("--abnormal", EVERYDAY + FAR, "far") + folders("--abnormal", NEAR, "near"),
-                 "--scorer", "knn:bottleneck,knn:pooled,knn:embedding,knn:early+middle")
+                 "--scorer", "knn:bottleneck,knn:pooled,knn:early+middle")
     print("### Every scorer and feature\n")
-    print(subprocess.run([bench_scorers, gate], stdout=subprocess.PIPE, check=True, text=True).stdout)
+    print(leave_out(gate))
 
 
 def backbones():
@@ -257,7 +261,7 @@ def backbones():
             gate = train(f"all-{name}-{size}", normal, abnormal, "--input-size", size, "--scorer", DEFAULT["efficientnet_lite0"], start=path)
             metadata = json.loads(subprocess.run([winnow, "info", "--json", gate], stdout=subprocess.PIPE, check=True, text=True).stdout)["metadata"]
             default = DEFAULT[metadata["winnow.architecture"]]
-            result = subprocess.run([bench_scorers, "--unseen", gate, default], stdout=subprocess.PIPE, check=True, text=True).stdout
+            result = leave_out("--unseen", gate, default)
             rows.append([size, name] + result.splitlines()[-1].strip("| ").split(" | ")[1:])
     print("### Backbones and input sizes\n\nAUROC (worst of the sources left out), and the share that is accepted at 5% promised.\n")
     table(["input", "backbone"] + [NAMES[k] for k in NEAR] + ["everyday scenes", "normals rejected (worst)"], rows)
@@ -269,7 +273,7 @@ def judge_way(source, way):
     held, kinds = f"{normals}/{source}", kinds_of(*all_kinds)
     normal, abnormal = folders("--normal", [n for n in sources if n != source], "normal"), folders("--abnormal", FAR, "far")
     if not options:
-        return {(way, "auto"): measure(train(f"far-{source}", normal, abnormal), held, kinds)}
+        return {(way, "auto"): measure(train(f"far-{source}-128", normal, abnormal, "--input-size", "128"), held, kinds)}
     name = f"{source}-" + "-".join(o.strip("-") for o in options)
     results = {}
     for scorer in of_way:
