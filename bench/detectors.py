@@ -20,7 +20,8 @@ from PIL import Image
 from sklearn.covariance import LedoitWolf
 from sklearn.neighbors import NearestNeighbors
 
-SIZE = 128
+SIZE = 160
+COLLECTORS = ("kaggle_riceleafs",)  # their folders are one source
 ROWS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 PATCH_BLOCKS = (6, 13)  # the last at an eighth and at a sixteenth of the side, as anomalib takes layer2 and layer3 of a ResNet
 CORESET, PROJECTED, REWEIGHTED = 0.01, 64, 9
@@ -61,7 +62,7 @@ def photos(root):
         for source in sorted(os.listdir(f"{root}/{side}")):
             for folder, _, files in sorted(os.walk(f"{root}/{side}/{source}")):
                 for file in sorted(files):
-                    yield side, source, os.path.join(folder, file)
+                    yield side, next((c for c in COLLECTORS if source.startswith(c)), source), os.path.join(folder, file)
 
 
 def read(path, alter=lambda image: image):

@@ -24,9 +24,10 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "oracle"))
 from arcface import arcface
-from detectors import KINDS, SIZE, Backbone, auroc, photos
+from detectors import KINDS, Backbone, auroc, photos
 from layers import combine, knn, logistic, unit
 
+SIZE = 128  # where layers learn
 LEFT_OUT = ("riceleafdisease_web_mix", "sethy_field_patches")
 GIVEN = ("imagenet_sample_1000", "bsds500")
 EPOCHS, BATCH, RATE, CLASS_RATE, MOMENTUM, DECAY, MARGIN, SCALE, EMBEDDING = 4, 32, 0.002, 0.02, 0.9, 1e-4, 28.6, 16, 512
