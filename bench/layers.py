@@ -84,12 +84,12 @@ def knn(normal, group, _, __):
     return lambda x: -np.partition(-x @ kept.T, 4, axis=1)[:, :5].mean(1)
 
 
-def logistic(normal, group, abnormal, abnormal_group):
+def logistic(normal, group, abnormal, abnormal_group, strength=0.01):
     x = np.concatenate([normal, abnormal])
     weight = np.concatenate([shares(group), shares(abnormal_group)]) / 2
     scale = np.sqrt((weight[:, None] * (x - weight @ x)**2).sum(0).mean())
     label = np.arange(len(x)) < len(normal)
-    model = LogisticRegression(C=0.01, max_iter=200).fit(x / scale, label, sample_weight=weight * len(x))
+    model = LogisticRegression(C=strength, max_iter=200).fit(x / scale, label, sample_weight=weight * len(x))
     return lambda q: q @ model.coef_[0] / scale
 
 
