@@ -211,7 +211,7 @@ def fine(cells):
 def train(root, build, backbone, source, out):
     sides = [("--normal", f"{root}/normal/{s}") for s in sorted(os.listdir(f"{root}/normal")) if s != source]
     sides += [("--abnormal", f"{root}/far/{s}") for s in GIVEN]
-    subprocess.run([f"{build}/winnow", "train", "--backbone", backbone, *(word for side in sides for word in side), "--false-reject", "5%", "-o", out],
+    subprocess.run([f"{build}/winnow", "train", "--backbone", backbone, "--input-size", "128", *(word for side in sides for word in side), "--false-reject", "5%", "-o", out],
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

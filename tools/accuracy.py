@@ -40,7 +40,7 @@ parser.add_argument("--data", default="../shared/data/dev")
 parser.add_argument("--backbone")
 parser.add_argument("--work", default="/tmp/winnow-accuracy")
 parser.add_argument("--sizes", nargs="+", metavar="NAME=BACKBONE", help="print the table of these backbones at 128, 160, 192 and 224 alone")
-parser.add_argument("--finetune", action="store_true", help="print the table of what learns alone: a head, the last blocks, all layers")
+parser.add_argument("--finetune", nargs="*", metavar="WAY", help="print the table of what learns alone, or of these: " + "; ".join(WAYS))
 parser.add_argument("--scorers", help="the program bench_scorers: prints the table of every scorer and feature too")
 given = parser.parse_args()
 if not given.backbone and not (given.sizes and given.scorers):
@@ -304,7 +304,8 @@ def finetune():
            for way in reversed(WAYS) for scorer in WAYS[way][1]])
 
 
-if given.finetune:
+if given.finetune is not None:
+    WAYS = {way: WAYS[way] for way in given.finetune or WAYS}
     finetune()
     sys.exit(0)
 if sizes_of:
