@@ -32,7 +32,7 @@ build() { # build NAME BUILD SIMD-FLAGS
     compile "$kernels" src/runtime/resample*.c src/runtime/pixel.c
     compile "$kernels" src/runtime/kernels/baseline.c src/runtime/kernels/kernels.c
     # shellcheck disable=SC2086
-    $clang -mexec-model=reactor -Wl,--strip-all -Wl,--gc-sections -Wl,-z,stack-size=262144 "$objects"/*.o -o "$out/.$1.$$"
+    $clang -mexec-model=reactor -Wl,--strip-all -Wl,--gc-sections -Wl,--compress-relocations -Wl,-z,stack-size=262144 "$objects"/*.o -o "$out/.$1.$$"
     mv "$out/.$1.$$" "$out/$1" # whole, also where two build at once
 }
 build winnow-plain.wasm plain ''
