@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { SHOWN = 10 /* of each kind, in the table; JSON and the page have all, or more */ };
 
@@ -40,8 +41,13 @@ static size_t all_photos(const audit_result *result)
 /* What to say of a folder of few sources; NULL where there are enough. */
 static const char *few_sources(const wn_dataset *set)
 {
-    return set->group.count < 3 ? "too few to leave one out, so a gate's promise would hold for these alone"
-                                : NULL;
+    if (set->group.count < 3)
+        return "too few to leave one out, so a gate's promise would hold for these alone";
+    for (size_t i = 0; i < set->count; i++)
+        if (set->photo[i].group_kind != WN_SOURCE_BURST ||
+            strcmp(set->photo[i].group_camera, set->photo[0].group_camera) != 0)
+            return NULL;
+    return "sessions of one camera, so a gate's promise would hold for new sessions of it alone";
 }
 
 /* ---- text ---- */

@@ -54,11 +54,11 @@ static const options_usage usage = {
     1,
 };
 
-static int one_group(wn_gate_file *gate, const char *source, size_t photo, bool normal)
+static int one_group(wn_gate_file *gate, const wn_dataset *photos, size_t photo, bool normal)
 {
-    (void)photo;
     (void)gate;
-    (void)source;
+    (void)photos;
+    (void)photo;
     (void)normal;
     return 0;
 }

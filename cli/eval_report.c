@@ -52,17 +52,23 @@ static size_t list_photos(const evaluation *e, report_photo *photo, float *featu
     return count;
 }
 
+static const char *metadata_of(const void *gate, const char *key)
+{
+    return winnow_gate_metadata(gate, key);
+}
+
 /* What the promise was: the words of the gate file, for people. */
 static void describe_promise(const winnow_gate *gate, char *text, size_t size)
 {
     const char *confidence = winnow_gate_metadata(gate, "winnow.confidence");
-    const char *groups = winnow_gate_metadata(gate, "winnow.calibration.groups");
-    const char *over = winnow_gate_metadata(gate, "winnow.calibration.promise");
-    char certainty[96];
-    snprintf(text, size, "at most %.3g%% of normals rejected, %s%s",
+    const promise_basis basis = promise_basis_read(metadata_of, gate);
+    char certainty[96], new[64];
+    const char *whom = promise_new(&basis, new);
+    snprintf(text, size, "at most %.3g%% of normals rejected, %s%s%s",
              100 * (double)winnow_gate_false_reject(gate),
-             promise_certainty(confidence ? atof(confidence) : 0, groups ? atoi(groups) : 0, certainty),
-             over && !strcmp(over, "groups")      ? ", on new sources like those it was calibrated on"
+             promise_certainty(confidence ? atof(confidence) : 0, basis.groups, certainty),
+             whom ? ", on " : "",
+             whom                                 ? whom
              : confidence && atof(confidence) > 0 ? ""
                                                   : ", on photos like those it was calibrated on");
 }
@@ -90,13 +96,13 @@ static winnow_status write_page(const evaluation *e, report_page *page, const ch
     char excuse[128], promise[256], here[256], basis[128], data[80], normal_hash[33], abnormal_hash[33],
         seconds[32];
     const char *count = winnow_gate_metadata(e->gate, "winnow.calibration.count");
-    const char *groups = winnow_gate_metadata(e->gate, "winnow.calibration.groups");
+    const promise_basis rests = promise_basis_read(metadata_of, e->gate);
+    char sources[64];
     drift_excuse(&e->basis, excuse, sizeof excuse);
     page->excuse = excuse;
     describe_promise(e->gate, promise, sizeof promise);
     describe_drift(e, here, sizeof here);
-    snprintf(basis, sizeof basis, "%s normals of %s source%s", count ? count : "?", groups ? groups : "?",
-             groups && !strcmp(groups, "1") ? "" : "s");
+    snprintf(basis, sizeof basis, "%s normals of %s", count ? count : "?", promise_sources(&rests, sources));
     provenance_lines made;
     provenance_of_gate(e->gate, &made);
     hash_of(e, 1, normal_hash);

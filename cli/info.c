@@ -29,19 +29,9 @@ static const options_usage usage = {
     "FILE", "Shows all that a file of winnow knows: what it is, how it was made, what it promises.", rows, 1,
     1};
 
-/* What the promise of a gate is about; the file has it in two words (docs/format.md). */
-static const char *holds_for(const char *source, const char *promise, const char *groups)
+static const char *metadata_of(const void *file, const char *key)
 {
-    if (promise && !strcmp(promise, "groups"))
-        return "holds for new sources like those that it was calibrated on";
-    if (!strcmp(source, "sources"))
-        return "each source was scored by a gate made of the others: a measure for new ones like them";
-    if (!strcmp(source, "camera"))
-        return "holds for the camera that it was calibrated to only";
-    if (!strcmp(source, "blocks"))
-        return groups && !strcmp(groups, "1") ? "holds for this camera and place only"
-                                              : "holds for these cameras and places only";
-    return "holds for photos like those that were held out";
+    return wn_safetensors_metadata(file, key);
 }
 
 /* A share in percent: "5%". */
@@ -98,6 +88,14 @@ static void print_settings(const provenance_lines *made, const char *settings)
         print_row("data hash", made->photos);
 }
 
+/* With the promise, or with the name of the source. */
+static bool is_told_elsewhere(const char *key)
+{
+    return !strcmp(key, "winnow.calibration.promise") || !strcmp(key, "winnow.calibration.kind") ||
+           !strcmp(key, "winnow.calibration.cameras") ||
+           !strncmp(key, "winnow.group_", strlen("winnow.group_"));
+}
+
 static void print_text(const wn_safetensors *file, const char *path, uint64_t bytes)
 {
     provenance_lines made;
@@ -106,14 +104,14 @@ static void print_text(const wn_safetensors *file, const char *path, uint64_t by
     for (size_t i = 0; i < wn_safetensors_metadata_count(file); i++) {
         const char *key, *value;
         wn_safetensors_metadata_at(file, i, &key, &value);
-        if (!strcmp(key, "winnow.calibration.promise"))
-            continue; /* is told with the source */
+        if (is_told_elsewhere(key))
+            continue;
+        char text[96], scope[160];
         if (!strcmp(key, "winnow.calibration.source")) {
+            const promise_basis basis = promise_basis_read(metadata_of, file);
             key = "winnow.promise";
-            value = holds_for(value, wn_safetensors_metadata(file, "winnow.calibration.promise"),
-                              wn_safetensors_metadata(file, "winnow.calibration.groups"));
+            value = promise_scope(&basis, scope);
         }
-        char text[96];
         value = in_words(key, value, text);
         if (!strcmp(key, "winnow.settings"))
             print_settings(&made, value);

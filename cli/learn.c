@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { NOT_GIVEN = -1 };
 
@@ -67,7 +68,9 @@ static void print_counts(const char *what, int normals, int abnormals)
 
 static void print_text(const wn_gate_file *gate, const winnow_lesson *lesson, int relabelled)
 {
-    char spec[WN_SPEC_TEXT], certainty[96];
+    const promise_basis basis = promise_basis_of(gate);
+    const bool one_camera = lesson->sources == 1 || promise_sessions_of(&basis) == 1;
+    char spec[WN_SPEC_TEXT], certainty[96], sources[64], new[64];
     wn_spec_format(&gate->spec, spec);
     print_counts("learned", lesson->new_normals, lesson->new_abnormals);
     if (lesson->replaced)
@@ -80,13 +83,16 @@ static void print_text(const wn_gate_file *gate, const winnow_lesson *lesson, in
                        "gate is the undo",
                        relabelled, relabelled == 1 ? "was" : "were", relabelled == 1 ? "it is" : "they are",
                        given.normal.count ? "" : ", so fewer normals are left to calibrate on");
-    printf("calibration  %d normals of %d source%s; threshold %.6g for %.3g%% false rejects %s\n",
-           gate->calibration.count, lesson->sources, lesson->sources == 1 ? "" : "s",
-           (double)gate->calibration.threshold, 100 * gate->calibration.promise.false_reject,
+    printf("calibration  %d normals of %s; threshold %.6g for %.3g%% false rejects %s\n",
+           gate->calibration.count, promise_sources(&basis, sources), (double)gate->calibration.threshold,
+           100 * gate->calibration.promise.false_reject,
            promise_certainty(gate->calibration.promise.confidence, lesson->sources, certainty));
-    if (gate->source != WN_CALIBRATED_BY_SOURCE)
+    if (gate->source == WN_CALIBRATED_BY_SOURCE && promise_sessions_of(&basis))
+        printf("             each session scored by a gate made of the others: holds for %s\n",
+               promise_new(&basis, new));
+    else if (gate->source != WN_CALIBRATED_BY_SOURCE)
         printf("             the promise holds for %s and place%s only; %s widen it\n",
-               lesson->sources == 1 ? "this camera" : "these cameras", lesson->sources == 1 ? "" : "s",
+               one_camera ? "this camera" : "these cameras", lesson->sources == 1 ? "" : "s",
                lesson->sources < 3 ? "three sources or more" : "more photos of the smaller sources");
     printf("each photo judged by a gate without it %5s %8s\n", "before", "after");
     print_row("known normals turned away", lesson->before.rejected, lesson->after.rejected);
@@ -105,12 +111,15 @@ static json_t *shares(const winnow_lesson_shares *s)
 
 static int print_json(const wn_gate_file *gate, const winnow_lesson *lesson, int relabelled)
 {
-    return output_json(json_pack(
-        "{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "gate", given.output, "normals",
-        lesson->normals, "abnormals", lesson->abnormals, "new_normals", lesson->new_normals, "new_abnormals",
-        lesson->new_abnormals, "replaced", lesson->replaced, "relabelled", relabelled, "sources",
-        lesson->sources, "threshold", output_real((double)gate->calibration.threshold), "before",
-        shares(&lesson->before), "after", shares(&lesson->after)));
+    const promise_basis basis = promise_basis_of(gate);
+    char about[160];
+    return output_json(
+        json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:s}", "gate", given.output,
+                  "normals", lesson->normals, "abnormals", lesson->abnormals, "new_normals",
+                  lesson->new_normals, "new_abnormals", lesson->new_abnormals, "replaced", lesson->replaced,
+                  "relabelled", relabelled, "sources", lesson->sources, "threshold",
+                  output_real((double)gate->calibration.threshold), "before", shares(&lesson->before),
+                  "after", shares(&lesson->after), "promise_scope", promise_scope(&basis, about)));
 }
 
 /* Photos from row `first_new` on that the gate knew as the other kind. */
@@ -125,17 +134,53 @@ static int count_relabelled(const wn_samples *memory, int first_new)
     return count;
 }
 
-static int group_of(wn_gate_file *gate, const char *source, size_t photo, bool normal)
+/* Rows of the gate's memory before anything is added. */
+static int own_rows;
+
+/* The source of the gate's own normals that is that camera, or -1; *others: it knows others. */
+static int find_camera(const wn_gate_file *gate, const char *camera, bool *others)
 {
-    (void)photo;
-    return wn_learn_group(gate, source, normal);
+    int found = -1;
+    *others = false;
+    for (int i = 0; i < own_rows; i++) {
+        const wn_origin *origin = &gate->origin[gate->memory.group[i]];
+        if (gate->memory.label[i] == WN_ABNORMAL)
+            continue;
+        if (!origin->camera || strcmp(origin->camera, camera) != 0)
+            *others = true;
+        else if (origin->kind == WN_SOURCE_CAMERA)
+            found = gate->memory.group[i];
+    }
+    return found;
+}
+
+/* Beside other cameras the sessions of one are one source: left out one by one, each would be judged by a
+ * gate that knows its camera. */
+static int group_of(wn_gate_file *gate, const wn_dataset *photos, size_t photo, bool normal)
+{
+    const wn_photo *from = &photos->photo[photo];
+    const char *name = photos->group.name[from->group];
+    wn_source_kind kind = from->group_kind;
+    winnow_error none;
+    bool others = false;
+    if (normal && from->group_camera) {
+        const int known = find_camera(gate, from->group_camera, &others);
+        if (others && known >= 0)
+            return known;
+    }
+    if (others) {
+        name = from->group_camera;
+        kind = WN_SOURCE_CAMERA;
+    }
+    const int group = wn_learn_group(gate, name, normal);
+    return group < 0 || wn_gate_file_set_origin(gate, group, kind, from->group_camera, &none) ? -1 : group;
 }
 
 static winnow_status learn(wn_gate_file *gate, const char *command, wn_learned *learned, int *relabelled,
                            winnow_error *error)
 {
     wn_promise *promise = &gate->calibration.promise;
-    const int first_new = gate->memory.count;
+    const int first_new = own_rows = gate->memory.count;
     winnow_status status = wn_learn_check(gate, error);
     if (!status)
         status =

@@ -107,10 +107,10 @@ static winnow_status observe_photo(const wn_gate_file *gate, const wn_plan *plan
 /* Photos of even index give ranges; the others tell what that is worth. */
 enum { MEASURES, GAVE_RANGES };
 
-static int half_of(wn_gate_file *gate, const char *source, size_t photo, bool normal)
+static int half_of(wn_gate_file *gate, const wn_dataset *photos, size_t photo, bool normal)
 {
     (void)gate;
-    (void)source;
+    (void)photos;
     return normal && given.to == TO_INT8 && photo % 2 == 0 ? GAVE_RANGES : MEASURES;
 }
 

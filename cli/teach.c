@@ -77,8 +77,7 @@ static winnow_status append(teaching *t, int label, const wn_feature_set *set, w
                                              [WN_EARLY] = set->early + i * (size_t)set->early_size,
                                              [WN_MIDDLE] = set->middle + i * (size_t)set->middle_size};
         const size_t photo = t->order[set->index[i]];
-        const char *source = photos->group.name[photos->photo[photo].group];
-        const int group = t->group_of(gate, source, photo, label == 1);
+        const int group = t->group_of(gate, photos, photo, label == 1);
         status = group < 0 ? wn_fail(error, WINNOW_ERROR_DATA, -1,
                                      "the photos come from more than %d sources", WN_MAX_GROUPS)
                            : wn_samples_add(t->samples, feature, label ? 1 : WN_ABNORMAL, group, error);

@@ -5,6 +5,7 @@
 #define CLI_TEACH_H
 
 #include "../src/runtime/gate_file.h"
+#include "../src/train/dataset.h"
 #include "options.h"
 
 /* How photos are read. */
@@ -13,10 +14,9 @@ typedef struct teach_options {
     int threads; /* 0: as many as there are cores */
 } teach_options;
 
-/* The name of a photo's source, its index among the photos of its kind (wn_dataset's) and whether it is
- * normal
- * -> the group that its row gets; negative: there is none. */
-typedef int teach_group(wn_gate_file *gate, const char *source, size_t photo, bool normal);
+/* A photo, by its index among those of its kind, and whether it is normal -> the group that its row gets;
+ * negative: there is none. */
+typedef int teach_group(wn_gate_file *gate, const wn_dataset *photos, size_t photo, bool normal);
 
 /* Scans the folders (at most one list may be empty), reports what cannot be read, refuses photos that are in
  * both lists, and appends what the gate's network sees in them to *samples, which keeps the features that

@@ -6,6 +6,7 @@
 #define CLI_TRAIN_H
 
 #include "../src/runtime/calibrate.h"
+#include "../src/train/dataset.h"
 #include "../src/train/recipe.h"
 #include "options.h"
 
@@ -34,6 +35,7 @@ typedef struct train_photos {
     size_t count;
     const char **path;       /* [count], borrowed from the data sets */
     const char **source;     /* [count], the folder, camera or burst that a photo came from; borrowed */
+    const wn_photo **photo;  /* [count], what the data sets know of it; borrowed */
     const char **class_name; /* [count], or NULL: it has none; borrowed */
 } train_photos;
 

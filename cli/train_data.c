@@ -105,14 +105,16 @@ static bool photos_create(train_photos *photos, size_t most)
 {
     photos->path = malloc((most + 1) * sizeof *photos->path);
     photos->source = malloc((most + 1) * sizeof *photos->source);
+    photos->photo = malloc((most + 1) * sizeof *photos->photo);
     photos->class_name = malloc((most + 1) * sizeof *photos->class_name);
-    return photos->path && photos->source && photos->class_name;
+    return photos->path && photos->source && photos->photo && photos->class_name;
 }
 
 static void photos_free(train_photos *photos)
 {
     free(photos->path);
     free(photos->source);
+    free(photos->photo);
     free(photos->class_name);
     *photos = (train_photos){0};
 }
@@ -121,6 +123,7 @@ static void photos_add(train_photos *photos, const wn_dataset *set, size_t index
 {
     const wn_photo *photo = &set->photo[index];
     photos->path[photos->count] = photo->path;
+    photos->photo[photos->count] = photo;
     photos->class_name[photos->count] =
         photo->class_name >= 0 ? set->class_name.name[photo->class_name] : NULL;
     photos->source[photos->count++] = set->group.name[photo->group];

@@ -25,9 +25,12 @@ static void add_to_mean(run *r, const float *embedding)
         r->mean_embedding[i] += (float)(scale * embedding[i]);
 }
 
-static winnow_status add_sample(run *r, const wn_feature_set *set, size_t i, const char *path,
-                                const char *source, int label, float *embedding, winnow_error *error)
+static winnow_status add_sample(run *r, const wn_feature_set *set, size_t i, const train_photos *photos,
+                                int label, float *embedding, winnow_error *error)
 {
+    const size_t index = set->index[i];
+    const char *source = photos->source[index];
+    const wn_photo *photo = photos->photo[index];
     const float *features = set->features + i * (size_t)set->features_size;
     if (r->gate.has_embedding) {
         wn_head_apply(&r->start.network, &r->start.params, features, embedding);
@@ -43,8 +46,10 @@ static winnow_status add_sample(run *r, const wn_feature_set *set, size_t i, con
     if (group < 0)
         return wn_fail(error, WINNOW_ERROR_DATA, -1, "the photos come from more than %d sources",
                        WN_MAX_GROUPS);
-    r->sample[r->samples++] = (train_sample){path, source, label};
-    return wn_samples_add(&r->gate.memory, feature, label, group, error);
+    r->sample[r->samples++] = (train_sample){photo->path, source, label};
+    winnow_status status =
+        wn_gate_file_set_origin(&r->gate, group, photo->group_kind, photo->group_camera, error);
+    return status ? status : wn_samples_add(&r->gate.memory, feature, label, group, error);
 }
 
 winnow_status train_label_of(run *r, const train_photos *photos, size_t index, int *label,
@@ -74,8 +79,7 @@ static winnow_status add_samples(run *r, const wn_feature_set *set, const train_
         if (normal)
             status = train_label_of(r, photos, index, &label, error);
         if (!status)
-            status =
-                add_sample(r, set, i, photos->path[index], photos->source[index], label, embedding, error);
+            status = add_sample(r, set, i, photos, label, embedding, error);
     }
     free(embedding);
     return status;

@@ -132,26 +132,41 @@ static double share(size_t part, size_t whole)
     return whole ? (double)part / (double)whole : NAN;
 }
 
-/* "mean over new sources", or what else the promise is about. */
-static const char *scope(const wn_gate_file *gate)
+/* Of blocks of neighbours: why it was no sources, and what follows. */
+static const char *scope_of_blocks(const promise_basis *basis)
 {
-    if (gate->calibration.over_groups)
-        return "each source scored by a gate made of the others: holds for new sources like these";
-    switch (gate->source) {
-    case WN_CALIBRATED_BY_SOURCE:
-        return "each source scored by a gate made of the others";
-    case WN_CALIBRATED_BY_BLOCK:
-        return gate->calibration.groups == 1
-                   ? "photos of one source: the promise holds for this camera and place only; "
-                     "three sources (subfolders) or more widen it"
-               : gate->calibration.groups == 2
-                   ? "photos of two sources: the promise holds for these cameras and places "
-                     "only; three or more widen it"
-                   : "one source has over two thirds of the photos, or two nearly all: the promise holds "
-                     "for these cameras and places only; more photos of the others widen it";
-    default:
-        return "held-out photos: holds for photos like these";
+    if (basis->groups == 1)
+        return "photos of one source: the promise holds for this camera and place only; "
+               "three sources (subfolders) or more widen it";
+    if (promise_sessions_of(basis) == 1)
+        return "sessions of one camera, too few or too unlike in size to be left out: the promise holds for "
+               "this camera and these places only; three sources (subfolders) or more widen it";
+    return basis->groups == 2
+               ? "photos of two sources: the promise holds for these cameras and places "
+                 "only; three or more widen it"
+               : "one source has over two thirds of the photos, or two nearly all: the promise holds "
+                 "for these cameras and places only; more photos of the others widen it";
+}
+
+/* What the promise is about, and how that is known. */
+static const char *scope(const promise_basis *basis, char text[256])
+{
+    char new[64];
+    const char *whom = promise_new(basis, new);
+    const bool held_out = !strcmp(basis->source, "held-out");
+    if (!strcmp(basis->source, "blocks"))
+        return scope_of_blocks(basis);
+    if (promise_sessions_of(basis)) {
+        snprintf(text, 256, "%s: holds for %s; three sources (subfolders) or more widen it",
+                 held_out ? "held-out photos" : "each session scored by a gate made of the others", whom);
+        return text;
     }
+    if (held_out)
+        return basis->over_groups ? "held-out photos: holds for new sources like these"
+                                  : "held-out photos: holds for photos like these";
+    return basis->over_groups
+               ? "each source scored by a gate made of the others: holds for new sources like these"
+               : "each source scored by a gate made of the others";
 }
 
 /* The share of its own calibration photos that a gate turns away is no measurement: the threshold was set by
@@ -174,18 +189,19 @@ static size_t left_out(const train_outcome *outcome)
 static void show_text(const train_outcome *outcome, const measured *m)
 {
     const wn_gate_file *gate = outcome->gate;
-    char spec[WN_SPEC_TEXT], known[80], certainty[96];
+    const promise_basis basis = promise_basis_of(gate);
+    char spec[WN_SPEC_TEXT], known[80], certainty[96], sources[64], about[256];
     wn_spec_format(&gate->spec, spec);
     printf("scorer       %s%s\n", spec, outcome->fit->candidates > 1 ? " (chosen by validation)" : "");
     if (m->abnormals)
         printf("validation   AUROC %.4f, FPR at 95%% TPR %.2f%%\n", outcome->fit->auroc,
                100 * outcome->fit->fpr_at_95_tpr);
-    printf("calibration  %d normals of %d source%s; threshold %.6g for %.3g%% false rejects",
-           gate->calibration.count, gate->calibration.groups, gate->calibration.groups == 1 ? "" : "s",
-           (double)gate->calibration.threshold, 100 * gate->calibration.promise.false_reject);
+    printf("calibration  %d normals of %s; threshold %.6g for %.3g%% false rejects", gate->calibration.count,
+           promise_sources(&basis, sources), (double)gate->calibration.threshold,
+           100 * gate->calibration.promise.false_reject);
     printf(" %s\n             %s\n",
            promise_certainty(gate->calibration.promise.confidence, gate->calibration.groups, certainty),
-           scope(gate));
+           scope(&basis, about));
     printf("at it        %zu of %zu calibration normals rejected (%.1f%%; %s)", m->rejected, m->normals,
            100 * share(m->rejected, m->normals), by_construction(gate, known));
     if (m->abnormals)
@@ -217,6 +233,8 @@ static int show_json(const train_outcome *outcome, const measured *m)
     json_t *diagnosis = outcome->diagnosis
                             ? diagnosis_json(outcome->diagnosis, (const char *const *)gate->class_name)
                             : json_null();
+    const promise_basis basis = promise_basis_of(gate);
+    char about[160];
     const source_tally worst = find_worst(outcome).beyond;
     json_t *source = worst.name
                          ? json_pack("{s:s, s:I, s:I, s:o}", "name", worst.name, "count",
@@ -224,15 +242,16 @@ static int show_json(const train_outcome *outcome, const measured *m)
                                      "false_reject_rate", output_real(share(worst.rejected, worst.count)))
                          : json_null();
     return output_json(
-        json_pack("{s:i, s:i, s:o, s:o, s:o, s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "epochs",
-                  outcome->trained->epochs, "best_epoch", outcome->trained->best_epoch, "auroc",
+        json_pack("{s:i, s:i, s:o, s:o, s:o, s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:s}",
+                  "epochs", outcome->trained->epochs, "best_epoch", outcome->trained->best_epoch, "auroc",
                   output_real(outcome->fit->auroc), "fpr_at_95_tpr", output_real(outcome->fit->fpr_at_95_tpr),
                   "images_per_second", output_real(outcome->images_per_second), "gate",
                   outcome->request->output, "calibration_count", gate->calibration.count, "scorer", spec,
                   "threshold", output_real((double)gate->calibration.threshold), "false_reject_rate",
                   output_real(share(m->rejected, m->normals)), "abnormal_accept_rate",
                   output_real(share(m->accepted, m->abnormals)), "seconds", output_real(outcome->seconds),
-                  "worst_source", source, "diagnosis", diagnosis));
+                  "worst_source", source, "diagnosis", diagnosis, "sources", gate->calibration.groups,
+                  "promise_scope", promise_scope(&basis, about)));
 }
 
 /* ---- the report ---- */
@@ -316,8 +335,10 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
     provenance_read(wn_gate_file_get(gate, "winnow.settings"), gate->has_embedding,
                     wn_gate_file_get(gate, "winnow.backbone"), &made);
     wn_spec_format(&gate->spec, spec);
-    snprintf(normals, sizeof normals, "%d photos, %d source%s", gate->calibration.count,
-             gate->calibration.groups, gate->calibration.groups == 1 ? "" : "s");
+    const promise_basis basis = promise_basis_of(gate);
+    char sources[64], about[256];
+    snprintf(normals, sizeof normals, "%d photos, %s", gate->calibration.count,
+             promise_sources(&basis, sources));
     snprintf(promise, sizeof promise, "at most %.3g%% of normals rejected, %s",
              100 * gate->calibration.promise.false_reject,
              promise_certainty(gate->calibration.promise.confidence, gate->calibration.groups, certainty));
@@ -325,7 +346,7 @@ static winnow_status write_report(const train_outcome *outcome, const measured *
     const report_fact calibration[] = {{"scorer", spec},
                                        {"calibrated on", normals},
                                        {"promise", promise},
-                                       {"rests on", scope(gate)},
+                                       {"rests on", scope(&basis, about)},
                                        {worst.most.name ? "worst source" : NULL, most},
                                        {worst.beyond.name ? "beyond chance" : NULL, beyond},
                                        {0}};

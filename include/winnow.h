@@ -252,7 +252,7 @@ WINNOW_API int winnow_learner_needed(const winnow_learner *learner);
 
 /* The same as a line for people, at most 127 bytes: "41 more normal pictures for 5%", "7 more normal
  * pictures, of other views, for 5%", "5% can be promised, for this camera only", "5% can be promised, for
- * cameras like the 4 it knows". */
+ * cameras like the 4 it knows", "5% can be promised, for new sessions of this camera only". */
 WINNOW_API void winnow_learner_describe(const winnow_learner *learner, char *text, size_t size);
 
 /* Of the pictures that a gate did not see when it judged them, shares from 0 to 1; NaN where there are none.
@@ -268,8 +268,8 @@ typedef struct winnow_lesson {
     int normals, abnormals;         /* that the new gate remembers (at most 2,048 of each) */
     int new_normals, new_abnormals; /* of them, added */
     int replaced;                   /* known pictures that were given again */
-    int sources;                    /* of the normals; fewer than 3: the promise holds for this camera only */
-    winnow_lesson_shares before;    /* the old gate; all NaN where there was a backbone alone */
+    int sources; /* of the normals; fewer than 3, or bursts of one: the promise holds for this camera only */
+    winnow_lesson_shares before; /* the old gate; all NaN where there was a backbone alone */
     winnow_lesson_shares after;
 } winnow_lesson;
 

@@ -3,14 +3,26 @@
 import json, os, random, struct, subprocess, zlib
 
 
-def draw(path, colour):
-    """A picture of blots of about that colour, 96x80, as path.png for winnow and path.png.ppm, in the folder above, for others."""
+def exif(model, time):
+    """A block that names a camera of more than 3 letters and a time, "2026:05:04 03:02:01"; time "": none."""
+    text = model.encode() + b"\0" * (2 - len(model) % 2)
+    taken, at = time.encode().ljust(20, b"\0"), 8 + 2 + 2 * 12 + 4
+    entries = struct.pack(">HHHIIHHIIIHHHIII", 2, 0x0110, 2, len(text), at, 0x8769, 4, 1, at + len(text), 0,
+                          1, 0x9003, 2, 20, at + len(text) + 18, 0)
+    return b"MM\0\x2a\0\0\0\x08" + entries[:at - 8] + text + entries[at - 8:] + taken
+
+
+def draw(path, colour, block=None):
+    """A picture of blots of about that colour, 96x80, as path.png for winnow and path.png.ppm, in the folder above, for others. block: of
+    EXIF."""
     noise = random.Random(path)
     width, height = 96, 80
     blots = [[min(255, max(0, c + noise.randrange(-30, 30))) for c in colour] for _ in range(20 * 24)]
     rows = [bytes(c for x in range(width) for c in blots[y // 4 * 24 + x // 4]) for y in range(height)]
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))),
               (b"IEND", b"")]
+    if block:
+        chunks.insert(1, (b"eXIf", block))
     with open(path + ".png", "wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
         for kind, data in chunks:

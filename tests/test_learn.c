@@ -275,6 +275,93 @@ static void sources_widen_the_promise(void **state)
     winnow_bytes_free(out.data);
 }
 
+/* A gate of three sources, of which the first two are bursts of one camera, and the third of another. */
+static test_file gate_of_bursts(const test_file *backbone, const char *third, wn_gate_file *file)
+{
+    static const char *const days[] = {"Monday", "Tuesday", "Friday"};
+    winnow_learner *learner;
+    assert_int_equal(winnow_learner_create(backbone->data, backbone->size, &learner, NULL), WINNOW_OK);
+    for (unsigned d = 0; d < 3; d++) {
+        winnow_learner_source(learner, days[d], NULL);
+        add(learner, GRASS, 20 * d, 20, WINNOW_LABEL_NORMAL);
+    }
+    test_file first = learn(learner, NULL), out;
+    winnow_learner_free(learner);
+    assert_int_equal(wn_gate_file_parse(first.data, first.size, true, file, NULL), WINNOW_OK);
+    assert_int_equal(file->calibration.kind, WN_SOURCE_UNKNOWN);
+    for (int g = 0; g < 3; g++)
+        assert_int_equal(
+            wn_gate_file_set_origin(file, g, WN_SOURCE_BURST, g < 2 ? "Acme Phone" : third, NULL), WINNOW_OK);
+    assert_int_equal(wn_gate_file_tell_sources(file, 0, &file->calibration, NULL), WINNOW_OK);
+    assert_int_equal(wn_gate_file_write_memory(file, &out.data, &out.size, NULL), WINNOW_OK);
+    winnow_bytes_free(first.data);
+    return out;
+}
+
+static void bursts_of_one_camera_widen_no_promise(void **state)
+{
+    static const struct {
+        const char *third, *says;
+        int cameras;
+    } gates[] = {
+        {"Acme Phone", "5% can be promised, for new sessions of this camera only", 1},
+        {"Other Phone", "5% can be promised, for new sessions of these 2 cameras only", 2},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        winnow_learner *learner;
+        wn_gate_file file, again;
+        char text[128];
+        test_file first = gate_of_bursts(*state, gates[i].third, &file);
+        assert_int_equal(file.calibration.kind, WN_SOURCE_BURST);
+        assert_int_equal(file.calibration.cameras, gates[i].cameras);
+        assert_int_equal(winnow_learner_create(first.data, first.size, &learner, NULL), WINNOW_OK);
+        winnow_learner_describe(learner, text, sizeof text);
+        assert_string_equal(text, gates[i].says);
+        /* What is taught stays beside them, forgotten sources leave them, and the file says all of it. */
+        winnow_learner_source(learner, "Monday", NULL);
+        add(learner, GRASS, 60, 5, WINNOW_LABEL_NORMAL);
+        test_file second = learn(learner, NULL);
+        winnow_learner_source(learner, "elsewhere", NULL);
+        add(learner, GRASS, 70, 5, WINNOW_LABEL_NORMAL);
+        winnow_learner_reset(learner);
+        winnow_learner_describe(learner, text, sizeof text);
+        assert_string_equal(text, gates[i].says);
+        assert_int_equal(wn_gate_file_parse(second.data, second.size, true, &again, NULL), WINNOW_OK);
+        assert_int_equal(again.calibration.kind, WN_SOURCE_BURST);
+        assert_int_equal(again.calibration.cameras, gates[i].cameras);
+        assert_string_equal(again.origin[2].camera, gates[i].third);
+        wn_gate_file_free(&again);
+        wn_gate_file_free(&file);
+        winnow_learner_free(learner);
+        winnow_bytes_free(first.data);
+        winnow_bytes_free(second.data);
+    }
+}
+
+/* Each words of the file, of the same length: what they say, and what they are made to say. */
+static void kinds_that_mean_nothing_are_refused(void **state)
+{
+    static const char *const spoilt[][2] = {
+        {"\"winnow.calibration.kind\":\"bursts\"", "\"winnow.calibration.kind\":\"bundle\""},
+        {"\"winnow.calibration.cameras\":\"1\"", "\"winnow.calibration.cameras\":\"0\""},
+        {"\"winnow.group_kind.1\":\"burst\"", "\"winnow.group_kind.1\":\"place\""},
+        {"\"winnow.group_camera.1\"", "\"winnow.group_camera.7\""}};
+    wn_gate_file file, none;
+    test_file gate = gate_of_bursts(*state, "Acme Phone", &file);
+    for (size_t i = 0; i < sizeof spoilt / sizeof *spoilt; i++) {
+        const size_t length = strlen(spoilt[i][0]);
+        char *at = memmem(gate.data, gate.size, spoilt[i][0], length);
+        assert_non_null(at);
+        memcpy(at, spoilt[i][1], length);
+        assert_int_equal(wn_gate_file_parse(gate.data, gate.size, true, &none, NULL), WINNOW_ERROR_FORMAT);
+        memcpy(at, spoilt[i][0], length);
+    }
+    assert_int_equal(wn_gate_file_parse(gate.data, gate.size, true, &none, NULL), WINNOW_OK);
+    wn_gate_file_free(&none);
+    wn_gate_file_free(&file);
+    winnow_bytes_free(gate.data);
+}
+
 /* One picture of each of two more: the gate is still one camera's. */
 static void single_pictures_do_not_widen_the_promise(void **state)
 {
@@ -464,6 +551,8 @@ int main(void)
         cmocka_unit_test(what_is_told_again_is_corrected),
         cmocka_unit_test(frames_of_a_scene_count_once),
         cmocka_unit_test(sources_widen_the_promise),
+        cmocka_unit_test(bursts_of_one_camera_widen_no_promise),
+        cmocka_unit_test(kinds_that_mean_nothing_are_refused),
         cmocka_unit_test(single_pictures_do_not_widen_the_promise),
         cmocka_unit_test(views_of_one_thing_are_judged_without_each_other),
         cmocka_unit_test(a_camera_recalibrates_a_gate),

@@ -3,7 +3,7 @@
 """usage: test_teach.py WINNOW
 
 `winnow learn` and `winnow calibrate` on drawn pictures: what they change, what they leave alone, what they refuse."""
-import glob, json, os, re, resource, shutil
+import glob, json, os, re, resource, shutil, struct
 
 import drawn
 from harness import check, done, refused, run
@@ -185,6 +185,96 @@ def sources():
     check(answer["worst_source"] is None, "of like sources one is called worst", answer["worst_source"])
 
 
+def draw_bursts(folder, bursts, count, model="Acme Phone", colour=(40, 150, 50), day=1):
+    """Photos of one camera, a burst a day."""
+    os.makedirs(folder)
+    for b in range(bursts):
+        for i in range(count):
+            drawn.draw(f"{folder}/{b}-{i}", colour, drawn.exif(model, f"2026:05:{day + b:02} 08:00:{i:02}"))
+
+
+def without(gate, output, *keys):
+    """The file as a version wrote it that knew none of these keys."""
+    data = open(gate, "rb").read()
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + size])
+    header["__metadata__"] = {k: v for k, v in header["__metadata__"].items() if not k.startswith(keys)}
+    text = json.dumps(header).encode()
+    with open(output, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + data[8 + size:])
+
+
+def sessions():
+    """Bursts of one camera promise nothing of another, however many they are; whatever is made of such a gate still says so."""
+    options = ["--backbone", "backbone.safetensors", "--input-size", "96", "--scorer", "knn:bottleneck", "--false-reject", "10%"]
+    new, words = "holds for new sessions of this camera only", ("new sources", "each source")
+    draw_bursts("phone", 3, 20)
+    text = done("train", "--normal", "phone", *options, "-o", "phone.safetensors")
+    check("60 normals of 3 sessions of one camera;" in text and new in text and not any(w in text for w in words), text)
+    page = open("phone.html").read()
+    check("60 photos, 3 sessions of one camera" in page and new in page and not any(w in page for w in words), "the page")
+    known = info("phone.safetensors")
+    check(known["winnow.calibration.kind"] == "bursts" and known["winnow.calibration.cameras"] == "1" and known["winnow.calibration.source"] == "sources",
+          known)
+    check(known["winnow.group_kind.2"] == "burst" and known["winnow.group_camera.2"] == "Acme Phone", known)
+    measure = "each session was scored by a gate made of the others: a measure for new sessions of this camera only"
+    check(measure in done("info", "phone.safetensors") and "group_" not in done("info", "phone.safetensors"), "info")
+    answer = json.loads(done("train", "--normal", "phone", *options, "--report", "none", "-o", "x.safetensors", "--json"))
+    check(answer["sources"] == 3 and answer["promise_scope"] == measure, answer)
+    check("sessions of one camera, so a gate's promise would hold for new sessions of it alone" in done("audit", "phone"), "audit")
+    done("eval", "phone.safetensors", "--normal", "p/test/normal", "--report", "phone.html")
+    page = open("phone.html").read()
+    check("on new sessions of this camera only" in page and "60 normals of 3 sessions of one camera" in page, "the page of eval")
+    # Enough of them for a promise over what is left out: that is still no other camera.
+    draw_bursts("many", 9, 6)
+    text = done("train", "--normal", "many", *options, "--report", "none", "-o", "many.safetensors")
+    check("54 normals of 9 sessions of one camera;" in text and new in text and not any(w in text for w in words), text)
+    check(info("many.safetensors")["winnow.calibration.promise"] == "groups" and new in done("info", "many.safetensors"), "info")
+    # Validated on photos of its own, too.
+    draw_bursts("held", 9, 3, day=20)
+    text = done("train", "--normal", "many", "--valid-normal", "held", *options, "--report", "none", "-o", "held.safetensors")
+    check("27 normals of 9 sessions of one camera;" in text and f"held-out photos: {new}" in text, text)
+    # What other commands write.
+    done("export", "phone.safetensors", "--to", "c", "-o", "phone.c")
+    exported = open("phone.c").read()
+    check("winnow.calibration.kind" in exported and "Acme" not in exported and "group_" not in exported, "export")
+    done("quantize", "phone.safetensors", "--calibrate", "many", "--abnormal", "p/test/other", "--max-drop", "0.5", "-o", "small.safetensors")
+    check(measure in done("info", "small.safetensors"), "quantize")
+    done("calibrate", "phone.safetensors", "--normal", "held", "-o", "local.safetensors")
+    told = info("local.safetensors")
+    check("winnow.calibration.kind" not in told and told["winnow.group_kind.2"] == "burst", told)
+    draw_bursts("later", 2, 20, day=10)
+    for gate in ("phone", "small", "local"):
+        text = done("learn", f"{gate}.safetensors", "--normal", "later", "-o", "x.safetensors")
+        check("100 normals of 5 sessions of one camera;" in text and new in text, gate, text)
+    answer = json.loads(done("learn", "phone.safetensors", "--normal", "later", "-o", "x.safetensors", "--json"))
+    check(answer["sources"] == 5 and answer["promise_scope"] == measure, answer)
+    # Sessions of a second camera are one source beside those of the first; beside other sources those of one are one.
+    draw_bursts("second", 2, 20, "Other Phone", (42, 152, 48))
+    text = done("learn", "phone.safetensors", "--normal", "second", "-o", "two.safetensors")
+    check("100 normals of 4 sessions of 2 cameras;" in text and "holds for new sessions of these 2 cameras only" in text, text)
+    check("Other Phone" in info("two.safetensors").values(), info("two.safetensors"))
+    done("train", "--normal", "cameras", *options, "--report", "none", "-o", "folders.safetensors")
+    check(info("folders.safetensors")["winnow.calibration.kind"] == "folders", "kind")
+    measure = "each source was scored by a gate made of the others: a measure for new ones like them"
+    for count, folder in ((120, "later"), (160, "second"), (220, "phone")):  # 80 in 4 folders
+        answer = json.loads(done("learn", "folders.safetensors", "--normal", folder, "-o", "x.safetensors", "--json"))
+        check(answer["normals"] == count and answer["sources"] == 5 + (folder != "later") and answer["promise_scope"] == measure, folder, answer)
+        shutil.copy("x.safetensors", "folders.safetensors")
+    # Cameras; and what a file says that was written before there was anything to read of this.
+    for model in ("Acme One", "Acme Two", "Acme Three"):
+        draw_bursts(f"models-{model}", 1, 20, model)
+        os.makedirs("models", exist_ok=True)
+        for path in glob.glob(f"models-{model}/*.png"):
+            shutil.copy(path, f"models/{model}-{os.path.basename(path)}")
+    done("train", "--normal", "models", *options, "--report", "none", "-o", "models.safetensors")
+    check("each camera was scored by a gate made of the others" in done("info", "models.safetensors"), done("info", "models.safetensors"))
+    without("phone.safetensors", "old.safetensors", "winnow.calibration.kind", "winnow.calibration.cameras", "winnow.group_")
+    check(measure in done("info", "old.safetensors"), done("info", "old.safetensors"))
+    answer = json.loads(done("learn", "old.safetensors", "--normal", "later", "-o", "x.safetensors", "--json"))
+    check(answer["promise_scope"] == measure and "winnow.calibration.kind" not in info("x.safetensors"), answer)
+
+
 def refusals():
     refused("learned from its own photos|calibrate", "learn", "scratch.safetensors", "--normal", "few", "-o", "x.safetensors")
     refused("-o", "learn", "gate.safetensors", "--normal", "few")
@@ -210,4 +300,5 @@ make_backbone()
 learning()
 calibrating()
 sources()
+sessions()
 refusals()

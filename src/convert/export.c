@@ -38,12 +38,11 @@ void wn_export_close(wn_export_source *source)
 /* Folders, command lines and names of sources are nobody else's business. */
 static bool is_private(const char *key)
 {
-    static const char *const keys[] = {"winnow.command", "winnow.settings", "winnow.groups", "winnow.kind",
-                                       "winnow.format"};
+    static const char *const keys[] = {"winnow.command", "winnow.settings", "winnow.kind", "winnow.format"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (!strcmp(key, keys[i]))
             return true;
-    return !strncmp(key, "winnow.group.", 13);
+    return !strncmp(key, "winnow.group", strlen("winnow.group"));
 }
 
 bool wn_export_note(const wn_export_source *source, size_t index, const char **key, const char **value)

@@ -27,16 +27,26 @@ enum {
 /* Scores that differ by less, relative to 1 + |score|, are taken for equal: float32 sums in another order. */
 #define WN_CALIBRATION_ROUNDING 1e-5f
 
+/* What tells the sources of photos apart. */
+typedef enum wn_source_kind {
+    WN_SOURCE_UNKNOWN, /* an older gate, or an app's own names */
+    WN_SOURCE_FOLDER,
+    WN_SOURCE_CAMERA,
+    WN_SOURCE_BURST /* in time, of photos of one camera: a session */
+} wn_source_kind;
+
 /* The p-value as a step function of the score, and the threshold. */
 typedef struct wn_calibration {
     wn_promise promise;
-    int count;        /* normals that it was calibrated on */
-    int groups;       /* sources that they came from; 1 where unknown */
-    bool over_groups; /* the promise is over new sources, not over new photos of the same ones */
-    float threshold;  /* score >= threshold: normal */
-    float unsure;     /* unsure <= score < threshold: unsure; below: abnormal. unsure <= threshold */
-    float least_p;    /* p of scores below score[0] */
-    int knots;        /* 1 to WN_CALIBRATION_KNOTS */
+    int count;           /* normals that it was calibrated on */
+    int groups;          /* sources that they came from; 1 where unknown */
+    wn_source_kind kind; /* of these: bursts where some are of the same camera */
+    int cameras;         /* that bursts are of, a folder counting as one; 0 where kind is unknown */
+    bool over_groups;    /* the promise is over new sources, not over new photos of the same ones */
+    float threshold;     /* score >= threshold: normal */
+    float unsure;        /* unsure <= score < threshold: unsure; below: abnormal. unsure <= threshold */
+    float least_p;       /* p of scores below score[0] */
+    int knots;           /* 1 to WN_CALIBRATION_KNOTS */
     float *score, *p; /* [knots], owned: p[j] is the p-value of score[j] <= s < score[j+1]; both ascending */
 } wn_calibration;
 

@@ -12,6 +12,12 @@ const char *wn_calibration_source_name(wn_calibration_source source)
     return (unsigned)source < 4 ? names[source] : "?";
 }
 
+const char *wn_source_kind_name(wn_source_kind kind)
+{
+    static const char *const names[] = {NULL, "folders", "cameras", "bursts"};
+    return (unsigned)kind < 4 ? names[kind] : NULL;
+}
+
 const char *wn_table_name(wn_scorer_kind kind, int t)
 {
     static const char *const names[WN_SCORER_KINDS][WN_PART_TABLES - 1] = {
@@ -44,7 +50,9 @@ void wn_gate_file_free(wn_gate_file *file)
     free(file->classes.data);
     free(file->class_weight.data);
     free(file->class_bias.data);
-    free_strings(file->group_name, file->groups);
+    wn_gate_file_drop_groups(file, 0);
+    free(file->group_name);
+    free(file->origin);
     free_strings(file->class_name, file->class_count);
     free_strings(file->metadata, 2 * file->metadata_count);
     memset(file, 0, sizeof *file);
@@ -103,9 +111,69 @@ int wn_gate_file_group(wn_gate_file *file, const char *name)
     for (int g = 0; g < file->groups; g++)
         if (!strcmp(file->group_name[g], name))
             return g;
-    if (file->groups == WN_MAX_GROUPS || !append(&file->group_name, &file->groups, name))
+    if (file->groups == WN_MAX_GROUPS)
         return -1;
-    return file->groups - 1;
+    wn_origin *longer = realloc(file->origin, ((size_t)file->groups + 1) * sizeof *longer);
+    if (!longer)
+        return -1;
+    file->origin = longer;
+    longer[file->groups] = (wn_origin){0};
+    return append(&file->group_name, &file->groups, name) ? file->groups - 1 : -1;
+}
+
+winnow_status wn_gate_file_set_origin(wn_gate_file *file, int group, wn_source_kind kind, const char *camera,
+                                      winnow_error *error)
+{
+    wn_origin *origin = &file->origin[group];
+    if (origin->kind != WN_SOURCE_UNKNOWN)
+        return WINNOW_OK;
+    if (camera && !(origin->camera = strdup(camera)))
+        return wn_fail_memory(error);
+    origin->kind = kind;
+    return WINNOW_OK;
+}
+
+void wn_gate_file_drop_groups(wn_gate_file *file, int groups)
+{
+    while (file->groups > groups) {
+        free(file->group_name[--file->groups]);
+        free(file->origin[file->groups].camera);
+    }
+}
+
+/* Whether a source before g, of those that are there, is of the same camera. */
+static bool camera_is_known(const wn_gate_file *file, const bool *there, int g)
+{
+    const char *camera = file->origin[g].camera;
+    for (int i = 0; i < g && camera; i++)
+        if (there[i] && file->origin[i].camera && !strcmp(file->origin[i].camera, camera))
+            return true;
+    return false;
+}
+
+winnow_status wn_gate_file_tell_sources(const wn_gate_file *file, int first, wn_calibration *calibration,
+                                        winnow_error *error)
+{
+    bool *there = calloc((size_t)file->groups + 1, sizeof *there), unknown = false, folders = false;
+    if (!there)
+        return wn_fail_memory(error);
+    for (int i = first; i < file->memory.count; i++)
+        there[file->memory.group[i]] |= file->memory.label[i] != WN_ABNORMAL;
+    int sources = 0, cameras = 0;
+    for (int g = 0; g < file->groups; g++)
+        if (there[g]) {
+            sources++;
+            cameras += !camera_is_known(file, there, g);
+            unknown |= file->origin[g].kind == WN_SOURCE_UNKNOWN;
+            folders |= file->origin[g].kind == WN_SOURCE_FOLDER;
+        }
+    free(there);
+    calibration->kind = cameras < sources     ? WN_SOURCE_BURST
+                        : unknown || !sources ? WN_SOURCE_UNKNOWN
+                        : folders             ? WN_SOURCE_FOLDER
+                                              : WN_SOURCE_CAMERA;
+    calibration->cameras = calibration->kind == WN_SOURCE_UNKNOWN ? 0 : cameras;
+    return WINNOW_OK;
 }
 
 winnow_status wn_gate_file_add_class(wn_gate_file *file, const char *name, winnow_error *error)

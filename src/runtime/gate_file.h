@@ -25,6 +25,15 @@ typedef enum wn_calibration_source {
 /* "sources", "blocks", "held-out", "camera". */
 const char *wn_calibration_source_name(wn_calibration_source source);
 
+/* "folders", "cameras", "bursts"; NULL for unknown. */
+const char *wn_source_kind_name(wn_source_kind kind);
+
+/* What is known of one source. */
+typedef struct wn_origin {
+    wn_source_kind kind;
+    char *camera; /* of a camera or a burst, else NULL */
+} wn_origin;
+
 /* All of it is owned; start from {0} and free with wn_gate_file_free. */
 typedef struct wn_gate_file {
     wn_network network;
@@ -43,6 +52,7 @@ typedef struct wn_gate_file {
     wn_samples memory; /* what `learn` and `calibrate` start from; may be empty */
     int groups;        /* sources named */
     char **group_name; /* [groups] */
+    wn_origin *origin; /* [groups] */
 
     wn_class_vectors
         classes; /* (2 or more, embedding) of the loss, row 0 abnormal: "arcface.weight"; or none */
@@ -70,6 +80,17 @@ const char *wn_gate_file_get(const wn_gate_file *file, const char *key);
 /* Id of the source of that name, which is added where it is new; -1 where there are WN_MAX_GROUPS or memory
  * runs out. */
 int wn_gate_file_group(wn_gate_file *file, const char *name);
+
+/* Says what a source is, where that is not known yet. camera: of a camera or a burst, else NULL; copied. */
+winnow_status wn_gate_file_set_origin(wn_gate_file *file, int group, wn_source_kind kind, const char *camera,
+                                      winnow_error *error);
+
+/* Forgets the sources from id `groups` on. */
+void wn_gate_file_drop_groups(wn_gate_file *file, int groups);
+
+/* Fills calibration->kind and cameras: of the sources of the normals in the memory's rows from `first` on. */
+winnow_status wn_gate_file_tell_sources(const wn_gate_file *file, int first, wn_calibration *calibration,
+                                        winnow_error *error);
 
 /* Appends a class name. */
 winnow_status wn_gate_file_add_class(wn_gate_file *file, const char *name, winnow_error *error);

@@ -271,6 +271,21 @@ static winnow_status read_steps(const reader *r)
     return status;
 }
 
+/* What the sources are, which older gates do not say. */
+static winnow_status read_kind(const reader *r)
+{
+    static const char *const kinds[] = {"folders", "cameras", "bursts", NULL};
+    wn_calibration *calibration = &r->file->calibration;
+    int kind = 0;
+    if (!wn_safetensors_metadata(r->in, "winnow.calibration.kind"))
+        return WINNOW_OK;
+    winnow_status status = wn_metadata_choice(r->in, "winnow.calibration.kind", kinds, &kind, r->error);
+    calibration->kind = (wn_source_kind)(WN_SOURCE_FOLDER + kind);
+    return status ? status
+                  : wn_metadata_count(r->in, "winnow.calibration.cameras", 1, WN_MAX_GROUPS,
+                                      &calibration->cameras, r->error);
+}
+
 static winnow_status read_calibration(const reader *r)
 {
     static const char *const promises[] = {"photos", "groups", NULL}, *const sources[] = {"sources", "blocks",
@@ -294,6 +309,8 @@ static winnow_status read_calibration(const reader *r)
         status = wn_metadata_choice(r->in, "winnow.calibration.source", sources, &source, r->error);
     if (!status)
         status = wn_metadata_choice(r->in, "winnow.calibration.promise", promises, &over_groups, r->error);
+    if (!status)
+        status = read_kind(r);
     if (!status)
         status = wn_metadata_number(r->in, "winnow.calibration.least_p", 1e-12, 1, &least_p, r->error);
     calibration->over_groups = over_groups;
@@ -435,7 +452,8 @@ static bool is_derived(const char *key)
         "winnow.channels",     "winnow.mean",          "winnow.std",          "winnow.scorer",
         "winnow.false_reject", "winnow.confidence",    "winnow.threshold",    "winnow.groups",
         "winnow.classes",      "winnow.class_feature", "winnow.first_learned"};
-    static const char *const prefixes[] = {"winnow.calibration.", "winnow.group.", "winnow.class."};
+    static const char *const prefixes[] = {"winnow.calibration.", "winnow.group.", "winnow.group_kind.",
+                                           "winnow.group_camera.", "winnow.class."};
     for (size_t i = 0; i < sizeof derived / sizeof *derived; i++)
         if (!strcmp(key, derived[i]))
             return true;
@@ -458,11 +476,33 @@ static winnow_status read_metadata(const reader *r, bool all)
     return WINNOW_OK;
 }
 
+static winnow_status read_origin(const reader *r, int group)
+{
+    static const char *const kinds[] = {"folder", "camera", "burst", NULL};
+    char key[64];
+    const char *camera = NULL;
+    int kind = 0;
+    snprintf(key, sizeof key, "winnow.group_kind.%d", group);
+    if (!wn_safetensors_metadata(r->in, key))
+        return WINNOW_OK;
+    winnow_status status = wn_metadata_choice(r->in, key, kinds, &kind, r->error);
+    snprintf(key, sizeof key, "winnow.group_camera.%d", group);
+    if (!status && kind > 0)
+        status = wn_metadata_text(r->in, key, &camera, r->error);
+    return status ? status
+                  : wn_gate_file_set_origin(r->file, group, (wn_source_kind)(WN_SOURCE_FOLDER + kind), camera,
+                                            r->error);
+}
+
 static winnow_status read_groups(const reader *r)
 {
     int groups = 0;
     winnow_status status = wn_metadata_count(r->in, "winnow.groups", 0, WN_MAX_GROUPS, &groups, r->error);
-    return status ? status : read_names(r, "group", groups, false);
+    if (!status)
+        status = read_names(r, "group", groups, false);
+    for (int g = 0; g < groups && !status; g++)
+        status = read_origin(r, g);
+    return status;
 }
 
 static winnow_status check_kind(const reader *r)

@@ -69,6 +69,23 @@ static void put_names(wn_writer *writer, const char *what, char *const *name, in
     }
 }
 
+/* What the sources are, where it is known. */
+static void put_origins(wn_writer *writer, const wn_gate_file *file)
+{
+    static const char *const names[] = {NULL, "folder", "camera", "burst"};
+    char key[64];
+    for (int g = 0; g < file->groups; g++) {
+        const wn_origin *origin = &file->origin[g];
+        if (origin->kind == WN_SOURCE_UNKNOWN)
+            continue;
+        snprintf(key, sizeof key, "winnow.group_kind.%d", g);
+        wn_writer_metadata(writer, key, names[origin->kind]);
+        snprintf(key, sizeof key, "winnow.group_camera.%d", g);
+        if (origin->camera)
+            wn_writer_metadata(writer, key, origin->camera);
+    }
+}
+
 static void put_preprocess(wn_writer *writer, const wn_preprocess *preprocess)
 {
     wn_writer_metadata(writer, "winnow.fit", preprocess->fit == WN_FIT_CROP ? "crop" : "stretch");
@@ -99,9 +116,14 @@ static void put_metadata(wn_writer *writer, const wn_gate_file *file)
     put_text(writer, "winnow.calibration.groups", "%d", calibration->groups);
     wn_writer_metadata(writer, "winnow.calibration.source", wn_calibration_source_name(file->source));
     wn_writer_metadata(writer, "winnow.calibration.promise", calibration->over_groups ? "groups" : "photos");
+    if (calibration->kind != WN_SOURCE_UNKNOWN) {
+        wn_writer_metadata(writer, "winnow.calibration.kind", wn_source_kind_name(calibration->kind));
+        put_text(writer, "winnow.calibration.cameras", "%d", calibration->cameras);
+    }
     wn_metadata_put_number(writer, "winnow.calibration.least_p", calibration->least_p);
     put_text(writer, "winnow.groups", "%d", file->groups);
     put_names(writer, "group", file->group_name, file->groups);
+    put_origins(writer, file);
     if (file->memory.count && file->memory.first_learned < WN_MAX_GROUPS)
         put_text(writer, "winnow.first_learned", "%d", file->memory.first_learned);
     put_text(writer, "winnow.classes", "%d", file->class_count);

@@ -289,6 +289,8 @@ static winnow_status refit(const wn_gate_file *gate, bool abnormals, wn_learned 
     if (!status)
         status = wn_cross_calibrate(&gate->memory, &folds, score, gate->calibration.promise,
                                     &learned->calibration, error);
+    if (!status)
+        status = wn_gate_file_tell_sources(gate, 0, &learned->calibration, error);
     wn_folds_free(&folds);
     return status;
 }

@@ -82,8 +82,7 @@ void winnow_learner_reset(winnow_learner *learner)
     wn_gate_file *file = &learner->file;
     file->memory.count = learner->own_rows;
     file->memory.first_learned = learner->own_first_learned;
-    while (file->groups > learner->own_groups)
-        free(file->group_name[--file->groups]);
+    wn_gate_file_drop_groups(file, learner->own_groups);
 }
 
 winnow_status winnow_learner_promise(winnow_learner *learner, double false_reject, double confidence,
@@ -306,6 +305,14 @@ int winnow_learner_needed(const winnow_learner *learner)
     return needed > 0 ? needed : 0;
 }
 
+static void describe_sessions(const char *rate, int cameras, char *text, size_t size)
+{
+    if (cameras == 1)
+        snprintf(text, size, "%s can be promised, for new sessions of this camera only", rate);
+    else
+        snprintf(text, size, "%s can be promised, for new sessions of these %d cameras only", rate, cameras);
+}
+
 void winnow_learner_describe(const winnow_learner *learner, char *text, size_t size)
 {
     if (!learner || !text || !size)
@@ -328,7 +335,11 @@ void winnow_learner_describe(const winnow_learner *learner, char *text, size_t s
     wn_folds folds; /* as the new gate's, but for frames that are no views of their own */
     if (wn_folds_create(&learner->file.memory, &folds, NULL))
         return;
-    if (folds.by_group)
+    wn_calibration about = {0};
+    if (folds.by_group && !wn_gate_file_tell_sources(&learner->file, 0, &about, NULL) &&
+        about.kind == WN_SOURCE_BURST)
+        describe_sessions(rate, about.cameras, text, size);
+    else if (folds.by_group)
         snprintf(text, size, "%s can be promised, for cameras like the %d it knows", rate,
                  folds.normal_groups);
     else if (folds.normal_groups == 1)

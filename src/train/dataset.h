@@ -6,6 +6,7 @@
 #ifndef WN_DATASET_H
 #define WN_DATASET_H
 
+#include "../runtime/calibrate.h"
 #include "pool.h"
 #include "scan.h"
 
@@ -16,12 +17,15 @@ typedef struct wn_photo {
     size_t relative; /* path + relative is the way from its folder */
     int root;        /* index of the folder */
     /* Names are in the dataset's tables. */
-    int source;     /* where it comes from: the subfolder directly below the folder, or the folder itself */
-    int subfolder;  /* the folder that holds it: "uci_rice_leaf_diseases/brown_spot"; for tables */
-    int group;      /* what it must not be parted from, see wn_dataset_open */
-    int class_name; /* the subfolder directly below the folder, without the folder's name; -1: none */
-    int camera;     /* make and model from EXIF; -1: unknown */
-    int64_t taken;  /* EXIF, seconds since 1970; 0: unknown */
+    int source;    /* where it comes from: the subfolder directly below the folder, or the folder itself */
+    int subfolder; /* the folder that holds it: "uci_rice_leaf_diseases/brown_spot"; for tables */
+    int group;     /* what it must not be parted from, see wn_dataset_open */
+    wn_source_kind group_kind; /* what parts that group from others */
+    const char *group_camera;  /* of a camera, or a burst, whose folder counts as one where EXIF names none;
+                                  else  NULL. The dataset's */
+    int class_name;    /* the subfolder directly below the folder, without the folder's name; -1: none */
+    int camera;        /* make and model from EXIF; -1: unknown */
+    int64_t taken;     /* EXIF, seconds since 1970; 0: unknown */
     int width, height; /* upright */
     uint64_t size;     /* of the file, bytes */
     uint64_t head[2];  /* XXH3-128 of its first 32 KiB (of all of it where it is no longer) */

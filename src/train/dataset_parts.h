@@ -38,7 +38,8 @@ wn_content wn_content_of(const wn_photo *photo, int set);
 bool wn_contents_sort(wn_content *content, size_t count, wn_pool *pool);
 bool wn_contents_equal(const wn_content *a, const wn_content *b);
 
-/* Fills source, subfolder, group and class_name of every photo. `folder` as given to wn_dataset_open. */
+/* Fills source, subfolder, group, what is known of it and class_name of every photo. `folder` as given to
+ * wn_dataset_open. */
 winnow_status wn_dataset_assign_groups(wn_dataset *dataset, const char *const *folder, size_t folders,
                                        bool classes, winnow_error *error);
 

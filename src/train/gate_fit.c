@@ -296,6 +296,9 @@ winnow_status wn_gate_fit(const wn_gate_fit_options *options, wn_gate_file *gate
     gate->calibration = best.calibration;
     gate->source = best.source;
     free(best.score);
+    if (!status) /* a split holds sources of the same cameras out; folders of the user's may be others */
+        status = wn_gate_file_tell_sources(gate, options->own_validation ? options->held_out : 0,
+                                           &gate->calibration, error);
     drop_unused_features(&gate->memory, wn_spec_features(&gate->spec));
     return status ? status : wn_samples_thin(&gate->memory, WN_MEMORY, NULL, error);
 }

@@ -171,6 +171,25 @@ static bool group_by_burst(wn_dataset *dataset, root *r)
     return true;
 }
 
+/* Says what the groups of a root without subfolders are. One that nothing parts is no burst. */
+static void tell_sessions(wn_dataset *dataset, root *r)
+{
+    int camera = -1, last = -1;
+    bool bursts = false;
+    for (size_t i = 0; i < r->count; i++) {
+        camera = r->photo[i]->camera >= 0 ? r->photo[i]->camera : camera;
+        bursts |= i > 0 && r->photo[i]->group != last;
+        last = r->photo[i]->group;
+    }
+    for (size_t i = 0; i < r->count; i++) {
+        wn_photo *photo = r->photo[i];
+        photo->group_kind = bursts ? WN_SOURCE_BURST : camera >= 0 ? WN_SOURCE_CAMERA : WN_SOURCE_FOLDER;
+        photo->group_camera = camera >= 0 ? dataset->camera.name[camera]
+                              : bursts    ? dataset->source.name[photo->source]
+                                          : NULL;
+    }
+}
+
 static bool group_root(wn_dataset *dataset, root *r)
 {
     for (size_t i = 0; i < r->count; i++) {
@@ -182,9 +201,14 @@ static bool group_root(wn_dataset *dataset, root *r)
         photo->subfolder = add_folder_name(&dataset->subfolder, r, way, all);
         photo->class_name = first ? wn_names_add(&dataset->class_name, way, first) : -1;
         photo->group = 0;
-        if (r->level == BY_CAMERA)
+        photo->group_kind = WN_SOURCE_FOLDER;
+        if (r->level == BY_CAMERA) {
             photo->group = add_camera_name(dataset, r, photo);
-        else if (r->level != BY_BURST)
+            if (photo->camera >= 0) {
+                photo->group_kind = WN_SOURCE_CAMERA;
+                photo->group_camera = dataset->camera.name[photo->camera];
+            }
+        } else if (r->level != BY_BURST)
             photo->group = add_folder_name(&dataset->group, r, from,
                                            r->level == BY_FOLDER   ? 0
                                            : r->level == BY_SOURCE ? first_folder(from)
@@ -192,7 +216,12 @@ static bool group_root(wn_dataset *dataset, root *r)
         if (photo->source < 0 || photo->subfolder < 0 || photo->group < 0 || (first && photo->class_name < 0))
             return false;
     }
-    return r->level != BY_BURST || group_by_burst(dataset, r);
+    if (r->level != BY_BURST)
+        return true;
+    if (!group_by_burst(dataset, r))
+        return false;
+    tell_sessions(dataset, r);
+    return true;
 }
 
 /* The last folder of a path, malloc'ed: "rice" for "photos/rice/". */
