@@ -238,6 +238,8 @@ int command_calibrate(int argc, char **argv)
     wn_gate_file gate = {0};
     if (exit_status < 0 && !given.normal.count)
         exit_status = output_usage("no photos of the new camera: give --normal DIR");
+    if (exit_status < 0 && given.output)
+        exit_status = output_check_name(given.output, "gate");
     if (exit_status < 0) {
         recalibration result = {0};
         const char *output = given.output ? given.output : operands[0];

@@ -105,6 +105,8 @@ int command_import(int argc, char **argv)
         return status;
     if (!output)
         return output_usage("expected -o BACKBONE.safetensors, the file to write");
+    if ((status = output_check_name(output, "backbone")) >= 0)
+        return status;
     if (wn_same_file(operands[0], output))
         return output_usage("-o %s is the file that is read; name another one", output);
     const bool given = channels >= 0 || mean || std;

@@ -213,6 +213,8 @@ int command_learn(int argc, char **argv)
     wn_learned learned = {0};
     if (exit_status < 0 && !given.output)
         exit_status = output_usage("where should the new gate go? give -o FILE");
+    if (exit_status < 0)
+        exit_status = output_check_name(given.output, "gate");
     if (exit_status < 0 && wn_same_file(operands[0], given.output))
         exit_status =
             output_usage("-o %s is the gate itself, which is the undo; name another file", given.output);

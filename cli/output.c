@@ -90,6 +90,19 @@ int output_usage(const char *format, ...)
     return STATUS_USAGE;
 }
 
+int output_check_name(const char *path, const char *what)
+{
+    static const char ending[] = ".safetensors";
+    const size_t length = strlen(path), least = sizeof ending - 1;
+    const bool ends = length >= least && !strcmp(path + length - least, ending);
+    const size_t stem = ends ? length - least : length;
+    const bool nameless = !stem || path[stem - 1] == '/';
+    if (ends && !nameless)
+        return -1;
+    return output_usage("-o %s: a %s is a %s file; name it %.*s%s%s", path, what, ending, (int)stem, path,
+                        nameless ? what : "", ending);
+}
+
 int output_failure(const winnow_error *error)
 {
     output_error("%s", error->message);

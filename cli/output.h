@@ -27,6 +27,10 @@ void output_error(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* output_error for a mistake in how winnow was called; returns STATUS_USAGE. */
 int output_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Whether `path`, the argument of -o, ends as the file of a gate or a backbone (`what`) must: -1, or the
+ * status of output_usage, whose line says how to name it. */
+int output_check_name(const char *path, const char *what);
+
 /* output_error for a library error; returns the exit status that fits: STATUS_INTERNAL where memory ran out
  * or winnow is at fault, else STATUS_USAGE. */
 int output_failure(const winnow_error *error);

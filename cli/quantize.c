@@ -339,6 +339,8 @@ int command_quantize(int argc, char **argv)
         exit_status = output_usage("no photos to calibrate with: give --calibrate DIR");
     if (exit_status < 0 && !given.output)
         exit_status = output_usage("expected -o NEW, the gate to write");
+    if (exit_status < 0)
+        exit_status = output_check_name(given.output, "gate");
     if (given.max_drop < 0)
         given.max_drop = given.to == TO_INT8 ? 0.002 : 0.001;
     if (exit_status < 0) {

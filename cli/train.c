@@ -231,15 +231,13 @@ static bool name_file(const char *asked, const char *ending, char out[4096])
 /* Before any photo is read: the name of the gate, and that of the scorer. */
 static int check_names(const train_request *request)
 {
-    static const char ending[] = ".safetensors";
-    const size_t length = request->output ? strlen(request->output) : 0, least = sizeof ending - 1;
     wn_scorer_spec spec;
     winnow_error error;
     if (!request->output)
         return output_usage("where should the gate go? give -o FILE");
-    if (length <= least || strcmp(request->output + length - least, ending) != 0)
-        return output_usage("-o %s: a gate is a .safetensors file; name it %s.safetensors", request->output,
-                            request->output);
+    const int name = output_check_name(request->output, "gate");
+    if (name >= 0)
+        return name;
     if (strcmp(request->scorer, "auto") != 0 && wn_spec_parse(request->scorer, &spec, &error))
         return output_usage("--scorer: %s", error.message);
     return -1;

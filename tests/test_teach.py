@@ -219,7 +219,7 @@ def sessions():
     check(known["winnow.group_kind.2"] == "burst" and known["winnow.group_camera.2"] == "Acme Phone", known)
     measure = "each session was scored by a gate made of the others: a measure for new sessions of this camera only"
     check(measure in done("info", "phone.safetensors") and "group_" not in done("info", "phone.safetensors"), "info")
-    answer = json.loads(done("train", "--normal", "phone", *options, "--report", "none", "-o", "x.safetensors", "--json"))
+    answer = json.loads(done("train", "--normal", "phone", *options, "--report", "none", "-o", "y.safetensors", "--json"))
     check(answer["sources"] == 3 and answer["promise_scope"] == measure, answer)
     check("sessions of one camera, so a gate's promise would hold for new sessions of it alone" in done("audit", "phone"), "audit")
     done("eval", "phone.safetensors", "--normal", "p/test/normal", "--report", "phone.html")
@@ -245,9 +245,9 @@ def sessions():
     check("winnow.calibration.kind" not in told and told["winnow.group_kind.2"] == "burst", told)
     draw_bursts("later", 2, 20, day=10)
     for gate in ("phone", "small", "local"):
-        text = done("learn", f"{gate}.safetensors", "--normal", "later", "-o", "x.safetensors")
+        text = done("learn", f"{gate}.safetensors", "--normal", "later", "-o", "y.safetensors")
         check("100 normals of 5 sessions of one camera;" in text and new in text, gate, text)
-    answer = json.loads(done("learn", "phone.safetensors", "--normal", "later", "-o", "x.safetensors", "--json"))
+    answer = json.loads(done("learn", "phone.safetensors", "--normal", "later", "-o", "y.safetensors", "--json"))
     check(answer["sources"] == 5 and answer["promise_scope"] == measure, answer)
     # Sessions of a second camera are one source beside those of the first; beside other sources those of one are one.
     draw_bursts("second", 2, 20, "Other Phone", (42, 152, 48))
@@ -258,9 +258,9 @@ def sessions():
     check(info("folders.safetensors")["winnow.calibration.kind"] == "folders", "kind")
     measure = "each source was scored by a gate made of the others: a measure for new ones like them"
     for count, folder in ((120, "later"), (160, "second"), (220, "phone")):  # 80 in 4 folders
-        answer = json.loads(done("learn", "folders.safetensors", "--normal", folder, "-o", "x.safetensors", "--json"))
+        answer = json.loads(done("learn", "folders.safetensors", "--normal", folder, "-o", "y.safetensors", "--json"))
         check(answer["normals"] == count and answer["sources"] == 5 + (folder != "later") and answer["promise_scope"] == measure, folder, answer)
-        shutil.copy("x.safetensors", "folders.safetensors")
+        shutil.copy("y.safetensors", "folders.safetensors")
     # Cameras; and what a file says that was written before there was anything to read of this.
     for model in ("Acme One", "Acme Two", "Acme Three"):
         draw_bursts(f"models-{model}", 1, 20, model)
@@ -271,8 +271,8 @@ def sessions():
     check("each camera was scored by a gate made of the others" in done("info", "models.safetensors"), done("info", "models.safetensors"))
     without("phone.safetensors", "old.safetensors", "winnow.calibration.kind", "winnow.calibration.cameras", "winnow.group_")
     check(measure in done("info", "old.safetensors"), done("info", "old.safetensors"))
-    answer = json.loads(done("learn", "old.safetensors", "--normal", "later", "-o", "x.safetensors", "--json"))
-    check(answer["promise_scope"] == measure and "winnow.calibration.kind" not in info("x.safetensors"), answer)
+    answer = json.loads(done("learn", "old.safetensors", "--normal", "later", "-o", "y.safetensors", "--json"))
+    check(answer["promise_scope"] == measure and "winnow.calibration.kind" not in info("y.safetensors"), answer)
 
 
 def draw_pairs(folder, name, time=None):
@@ -320,7 +320,11 @@ def refusals():
     refused("--normal", "calibrate", "gate.safetensors")
     # Names are looked at before folders.
     refused("--scorer|foo", "train", "--normal", "missing", "--scorer", "foo", "-o", "x.safetensors")
-    refused("-o t|t.safetensors", "train", "--normal", "missing", "-o", "t")
+    for command in (["train"], ["learn", "gate.safetensors"], ["calibrate", "gate.safetensors"]):
+        refused("-o t: a gate is a .safetensors file; name it t.safetensors", *command, "--normal", "missing", "-o", "t")
+    refused("-o d/.safetensors: a gate|name it d/gate.safetensors", "quantize", "gate.safetensors", "--calibrate", "missing", "-o", "d/.safetensors")
+    refused("-o t.npz: a backbone is a .safetensors file; name it t.npz.safetensors", "import", "backbone.safetensors", "-o", "t.npz")
+    check(not glob.glob("t") + glob.glob("t.*") + glob.glob("d"), "a refusal left a file")
     done("train", "--normal", "p/train/normal", "--backbone", "backbone.safetensors", "--input-size", "96", "--scorer", "cosine", "--report", "none",
          "--false-reject", "10%", "-o", "cosine.safetensors")
     refused("cosine|normal photos alone", "learn", "cosine.safetensors", "--abnormal", "taught", "-o", "x.safetensors")
