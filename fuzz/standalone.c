@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * usage: fuzz_TARGET [--runs N] [--seed S] [--refused WORD] FILE|FOLDER ...
+ * usage: fuzz_TARGET [--runs N] [--seed S] [--refused WORD] [--messages] [--accepted PERCENT]
+ *     FILE|FOLDER ...
  *
  * Runs a target on the files, then on N inputs made from them by a few random changes: the same ones for the
  * same seed on every machine. The target must accept the files, and refuse those
- * whose path has a WORD of --refused in it. It follows no coverage, but needs no special compiler. With
- * libFuzzer:
+ * whose path has a WORD of --refused in it. With --messages, the files are of protobuf, and changes are to
+ * fields of them, but for one input in eight. Of every sixteenth changed input it tells whether the target
+ * accepts it; where fewer than PERCENT are, the changes go no deeper than the first check, and it fails. It
+ * follows no coverage, but needs no special compiler. With libFuzzer:
  *
  *     CC=clang meson setup build-fuzz -Dc_args=-fsanitize=fuzzer-no-link -Db_sanitize=address,undefined \
  *         -Db_lundef=false && ninja -C build-fuzz
@@ -15,13 +18,14 @@
 #include "fuzz.h"
 #include "runtime/file.h"
 #include "runtime/random.h"
+#include "wire.h"
 
 #include <dirent.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_INPUTS = 1000, MAX_SIZE = 1 << 20, MAX_WORDS = 8 };
+enum { MAX_INPUTS = 1000, MAX_SIZE = 1 << 20, MAX_WORDS = 8, BYTES_EVERY = 8, ASK_EVERY = 16 };
 
 typedef struct input {
     uint8_t *bytes;
@@ -33,6 +37,8 @@ static input corpus[MAX_INPUTS];
 static size_t corpus_count;
 static const char *refused[MAX_WORDS];
 static size_t refused_count;
+static bool messages;
+static uint64_t runs, seed = 1, least; /* percent */
 
 static bool is_good(const char *path)
 {
@@ -133,19 +139,56 @@ static void change(input *in, wn_random *random)
     }
 }
 
-/* Copies the input to memory of exactly its size, where a sanitizer sees every byte beyond. */
-static void run(const input *in)
+static void change_message(input *in, wn_random *random)
+{
+    const input *other = &corpus[below(random, corpus_count)];
+    in->size = wn_wire_change(in->bytes, in->size, MAX_SIZE, other->bytes, other->size, random);
+}
+
+/* One of the first inputs with a few changes, in *mutant, which has room for MAX_SIZE. */
+static void make_mutant(input *mutant, wn_random *random)
+{
+    const input *base = &corpus[below(random, corpus_count)];
+    const bool fields = messages && below(random, BYTES_EVERY);
+    memcpy(mutant->bytes, base->bytes, base->size);
+    mutant->size = base->size;
+    for (size_t changes = 1 + below(random, 6); changes > 0; changes--)
+        (fields ? change_message : change)(mutant, random);
+}
+
+/* Copies the input to memory of exactly its size, where a sanitizer sees every byte beyond. Where it asks,
+ * true if the target accepts it. */
+static bool run(const input *in, bool ask)
 {
     uint8_t *exact = malloc(in->size ? in->size : 1);
     REQUIRE(exact != NULL);
     memcpy(exact, in->bytes, in->size);
     LLVMFuzzerTestOneInput(exact, in->size);
+    const bool accepted = ask && wn_fuzz_accepts(exact, in->size);
     free(exact);
+    return accepted;
 }
 
-int main(int argc, char **argv)
+/* Percent of the changed inputs that the target accepts. */
+static double run_mutants(void)
 {
-    uint64_t runs = 0, seed = 1;
+    uint64_t asked = 0, accepted = 0;
+    input mutant = {.bytes = malloc(MAX_SIZE)};
+    REQUIRE(mutant.bytes != NULL);
+    for (uint64_t i = 0; i < runs; i++) {
+        const bool ask = i % ASK_EVERY == 0;
+        wn_random random;
+        wn_random_seed(&random, seed, i);
+        make_mutant(&mutant, &random);
+        asked += ask;
+        accepted += run(&mutant, ask);
+    }
+    free(mutant.bytes);
+    return asked ? 100.0 * (double)accepted / (double)asked : 0;
+}
+
+static void read_arguments(int argc, char **argv)
+{
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--runs") && i + 1 < argc)
             runs = strtoull(argv[++i], NULL, 10);
@@ -153,30 +196,31 @@ int main(int argc, char **argv)
             seed = strtoull(argv[++i], NULL, 10);
         else if (!strcmp(argv[i], "--refused") && i + 1 < argc && refused_count < MAX_WORDS)
             refused[refused_count++] = argv[++i];
+        else if (!strcmp(argv[i], "--accepted") && i + 1 < argc)
+            least = strtoull(argv[++i], NULL, 10);
+        else if (!strcmp(argv[i], "--messages"))
+            messages = true;
         else
             add_path(argv[i]);
     }
+}
+
+int main(int argc, char **argv)
+{
+    read_arguments(argc, argv);
     if (!corpus_count) {
-        fprintf(stderr, "usage: %s [--runs N] [--seed S] [--refused WORD] FILE|FOLDER ...\n", argv[0]);
+        fprintf(stderr,
+                "usage: %s [--runs N] [--seed S] [--refused WORD] [--messages] [--accepted PERCENT] "
+                "FILE|FOLDER ...\n",
+                argv[0]);
         return 2;
     }
     for (size_t i = 0; i < corpus_count; i++)
-        run(&corpus[i]);
-    input mutant = {.bytes = malloc(MAX_SIZE)};
-    REQUIRE(mutant.bytes != NULL);
-    for (uint64_t i = 0; i < runs; i++) {
-        wn_random random;
-        wn_random_seed(&random, seed, i);
-        const input *base = &corpus[below(&random, corpus_count)];
-        memcpy(mutant.bytes, base->bytes, base->size);
-        mutant.size = base->size;
-        for (size_t changes = 1 + below(&random, 6); changes > 0; changes--)
-            change(&mutant, &random);
-        run(&mutant);
-    }
-    printf("%zu files and %llu changed inputs\n", corpus_count, (unsigned long long)runs);
-    free(mutant.bytes);
+        run(&corpus[i], false);
+    const double share = run_mutants();
+    printf("%zu files and %llu changed inputs, %.1f%% accepted\n", corpus_count, (unsigned long long)runs,
+           share);
     for (size_t i = 0; i < corpus_count; i++)
         free(corpus[i].bytes);
-    return 0;
+    return share < (double)least;
 }
