@@ -264,10 +264,21 @@ static void taught_look_alikes_are_judged_on_their_scale(void **state)
     }
 }
 
-/* One photo of a new source hardly moves what the parts are standardised by. */
-static void one_photo_does_not_move_the_scale(void **state)
+static int by_size(const void *left, const void *right)
 {
-    (void)state;
+    const float a = *(const float *)left, b = *(const float *)right;
+    return (a > b) - (a < b);
+}
+
+static float median(float *value, int count)
+{
+    qsort(value, (size_t)count, sizeof *value, by_size);
+    return value[count / 2];
+}
+
+/* What one photo of a new source does to centre and spread of the two parts, in spreads. */
+static void move_the_scale(float centre[2], float spread[2])
+{
     const world w = {1, 60, 0.7, true, "knn:bottleneck,logistic:bottleneck", {0.05, 0}};
     const int dim[WN_FEATURES] = {DIM};
     wn_samples samples;
@@ -280,14 +291,41 @@ static void one_photo_does_not_move_the_scale(void **state)
     made after = make_gate(&w, &samples);
     for (int p = 0; p < 2; p++) {
         const wn_part *was = &before.scorer.part[p], *is = &after.scorer.part[p];
-        if (fabsf(is->centre - was->centre) > 0.5f * was->spread ||
-            fabsf(is->spread / was->spread - 1) > 0.5f)
-            fail_msg("part %d: %g +- %g becomes %g +- %g", p, was->centre, was->spread, is->centre,
-                     is->spread);
+        centre[p] = fabsf(is->centre - was->centre) / was->spread;
+        spread[p] = fabsf(is->spread / was->spread - 1);
     }
     free_gate(&before);
     free_gate(&after);
     wn_samples_free(&samples);
+}
+
+/* One photo of a new source moves little of what the parts are standardised by. A single draw tells nothing
+ * of that: the photo's share is w = 1/(1 + sqrt(60)), and where it lies z spreads away it moves the centre by
+ * w z and the spread by sqrt((1 - w)(1 + w z^2)), which foretells the draws to 2% in the median; z is now 1
+ * and now 17, and one draw in four moves one of them by more than half. Over 1,000 draws medians of 100 lie
+ * at 0.20 to 0.29 (knn) and 0.14 to 0.20 (logistic) for the centre, 0.09 to 0.24 and 0.04 to 0.06 for the
+ * spread; were every source to weigh the same, 0.85 to 1.27 and 0.53 to 0.74, 0.27 to 0.45 and 0.21 to 0.26.
+ */
+static void one_photo_moves_the_scale_little(void **state)
+{
+    (void)state;
+    enum { TIMES = 100 };
+    const float most_centre = 0.4f, most_spread[2] = {0.26f, 0.15f};
+    float centre[2][TIMES], spread[2][TIMES];
+    for (int i = 0; i < TIMES; i++) {
+        float c[2], s[2];
+        move_the_scale(c, s);
+        for (int p = 0; p < 2; p++) {
+            centre[p][i] = c[p];
+            spread[p][i] = s[p];
+        }
+    }
+    for (int p = 0; p < 2; p++) {
+        const float c = median(centre[p], TIMES), s = median(spread[p], TIMES);
+        if (c > most_centre || s > most_spread[p])
+            fail_msg("part %d: the centre moves by %g spreads, the spread by %g of itself", p, (double)c,
+                     (double)s);
+    }
 }
 
 /* A source of abnormals that holds all but one of them is left out in parts: a gate needs some to be fitted
@@ -328,7 +366,7 @@ int main(void)
         cmocka_unit_test(few_sources_come_near_the_promise_on_a_new_one),
         cmocka_unit_test(no_mix_of_sources_opens_the_gate),
         cmocka_unit_test(taught_look_alikes_are_judged_on_their_scale),
-        cmocka_unit_test(one_photo_does_not_move_the_scale),
+        cmocka_unit_test(one_photo_moves_the_scale_little),
         cmocka_unit_test(a_source_of_nearly_all_abnormals_is_left_out_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
