@@ -103,15 +103,8 @@ static winnow_status score_photos(const wn_gate_file *gate, const wn_samples *ph
 static bool score_apart(const wn_gate_file *gate, float *score)
 {
     winnow_error none;
-    wn_folds folds;
-    wn_scorer scorer = {0};
-    if (wn_learn_check(gate, &none) || wn_folds_create(&gate->memory, &folds, &none))
-        return false;
-    const winnow_status status =
-        wn_cross_fit(&gate->spec, &gate->memory, &folds, &gate->classes, true, &scorer, score, &none);
-    wn_folds_free(&folds);
-    wn_scorer_free(&scorer);
-    return !status;
+    return !wn_learn_check(gate, &none) &&
+           !wn_cross_score(&gate->spec, &gate->scorer, &gate->memory, &gate->classes, score, &none);
 }
 
 /* Shares of the remembered abnormals at or above each of two thresholds. */
@@ -194,6 +187,7 @@ static winnow_status calibrate(wn_gate_file *gate, recalibration *result, winnow
     } else {
         wn_calibration_free(&gate->calibration);
         gate->calibration = calibration;
+        gate->held_out |= gate->source == WN_CALIBRATED_HELD_OUT;
         gate->source = WN_CALIBRATED_BY_CAMERA;
     }
     free(score);

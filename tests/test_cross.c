@@ -328,6 +328,42 @@ static void one_photo_moves_the_scale_little(void **state)
     }
 }
 
+/* Scores out of fold as those of a gate whose parts are standardised by other photos: its thresholds are on
+ * that scale. */
+static void scores_are_on_the_scale_of_the_gate(void **state)
+{
+    (void)state;
+    const world w = {3, 30, 0.3, true, "knn:bottleneck,logistic:bottleneck", {0.05, 0}};
+    const int dim[WN_FEATURES] = {DIM};
+    wn_samples samples;
+    wn_scorer_spec spec;
+    wn_folds folds;
+    wn_scorer scorer;
+    wn_samples_init(&samples, dim);
+    for (int g = 0; g < 6; g++)
+        add_source(&w, g >= w.sources, g, w.photos, &samples);
+    float *own = calloc((size_t)samples.count, sizeof *own),
+          *scaled = calloc((size_t)samples.count, sizeof *own);
+    assert_int_equal(wn_spec_parse(w.spec, &spec, NULL), WINNOW_OK);
+    assert_int_equal(wn_folds_create(&samples, &folds, NULL), WINNOW_OK);
+    assert_int_equal(wn_cross_fit(&spec, &samples, &folds, NULL, true, &scorer, own, NULL), WINNOW_OK);
+    assert_int_equal(wn_cross_score(&spec, &scorer, &samples, NULL, scaled, NULL), WINNOW_OK);
+    assert_memory_equal(own, scaled, (size_t)samples.count * sizeof *own);
+    for (int p = 0; p < 2; p++) { /* as a gate that was fitted to photos that lie higher, and half as wide */
+        scorer.part[p].centre += 3 * scorer.part[p].spread;
+        scorer.part[p].spread /= 2;
+    }
+    assert_int_equal(wn_cross_score(&spec, &scorer, &samples, NULL, scaled, NULL), WINNOW_OK);
+    for (int i = 0; i < samples.count; i++)
+        if (fabsf(scaled[i] - 2 * (own[i] - 3)) > 1e-3f * (1 + fabsf(own[i])))
+            fail_msg("photo %d: %g, of which %g becomes", i, (double)own[i], (double)scaled[i]);
+    wn_scorer_free(&scorer);
+    wn_folds_free(&folds);
+    wn_samples_free(&samples);
+    free(own);
+    free(scaled);
+}
+
 /* A source of abnormals that holds all but one of them is left out in parts: a gate needs some to be fitted
  * to. */
 static void a_source_of_nearly_all_abnormals_is_left_out_in_parts(void **state)
@@ -367,6 +403,7 @@ int main(void)
         cmocka_unit_test(no_mix_of_sources_opens_the_gate),
         cmocka_unit_test(taught_look_alikes_are_judged_on_their_scale),
         cmocka_unit_test(one_photo_moves_the_scale_little),
+        cmocka_unit_test(scores_are_on_the_scale_of_the_gate),
         cmocka_unit_test(a_source_of_nearly_all_abnormals_is_left_out_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,7 +117,10 @@ def calibrating():
     told = done("info", "place.safetensors")
     check("holds for the camera that it was calibrated to only" in told and "calibration.source" not in told and "calibration.promise" not in told, told)
     check(info("place.safetensors")["winnow.calibration.source"] == "camera", "not in place")
-    done("calibrate", "scratch.safetensors", "--normal", "camera", "-o", "scratch2.safetensors")  # this any gate can
+    # This any gate can; it does not make one teachable that learned from its own photos.
+    done("calibrate", "scratch.safetensors", "--normal", "camera", "-o", "scratch2.safetensors")
+    done("calibrate", "scratch2.safetensors", "--normal", "camera")
+    refused("learned from its own photos", "learn", "scratch2.safetensors", "--normal", "few", "-o", "x.safetensors")
     check("one camera" in run("learn", "camera.safetensors", "--normal", "few", "-o", "y.safetensors").stderr, "silently")
 
 

@@ -261,9 +261,10 @@ static winnow_status standardise_all(const cross *work, wn_scorer *scorer, winno
     return WINNOW_OK;
 }
 
-winnow_status wn_cross_fit(const wn_scorer_spec *spec, const wn_samples *samples, const wn_folds *folds,
-                           const wn_class_vectors *classes, bool abnormals, wn_scorer *scorer, float *score,
-                           winnow_error *error)
+/* scale: what the parts are standardised by, or NULL: by these scores, as *scorer says then. */
+static winnow_status cross_fit(const wn_scorer_spec *spec, const wn_samples *samples, const wn_folds *folds,
+                               const wn_class_vectors *classes, bool abnormals, const wn_scorer *scale,
+                               wn_scorer *scorer, float *score, winnow_error *error)
 {
     size_t count = (size_t)samples->count, dim = 0;
     for (int f = 0; f < WN_FEATURES; f++)
@@ -284,18 +285,38 @@ winnow_status wn_cross_fit(const wn_scorer_spec *spec, const wn_samples *samples
     work.whole = scorer;
     if (!status)
         status = score_left_out(&work, abnormals, scorer, error);
-    if (!status && scorer->parts > 1)
+    if (!status && !scale && scorer->parts > 1)
         status = standardise_all(&work, scorer, error);
     for (int i = 0; i < samples->count && !status; i++) {
         score[i] = 0;
         if (abnormals || is_normal(samples, i))
-            score[i] = wn_standard_score(scorer, work.raw + (size_t)i * scorer->parts);
+            score[i] = wn_standard_score(scale ? scale : scorer, work.raw + (size_t)i * scorer->parts);
     }
     for (int p = 0; p < WN_MAX_PARTS; p++)
         wn_logistic_free(&work.known[p]);
     free(work.raw);
     free(work.scratch);
     free(work.list);
+    return status;
+}
+
+winnow_status wn_cross_fit(const wn_scorer_spec *spec, const wn_samples *samples, const wn_folds *folds,
+                           const wn_class_vectors *classes, bool abnormals, wn_scorer *scorer, float *score,
+                           winnow_error *error)
+{
+    return cross_fit(spec, samples, folds, classes, abnormals, NULL, scorer, score, error);
+}
+
+winnow_status wn_cross_score(const wn_scorer_spec *spec, const wn_scorer *scale, const wn_samples *samples,
+                             const wn_class_vectors *classes, float *score, winnow_error *error)
+{
+    wn_folds folds;
+    wn_scorer scorer = {0};
+    winnow_status status = wn_folds_create(samples, &folds, error);
+    if (!status)
+        status = cross_fit(spec, samples, &folds, classes, true, scale, &scorer, score, error);
+    wn_folds_free(&folds);
+    wn_scorer_free(&scorer);
     return status;
 }
 

@@ -36,6 +36,13 @@ winnow_status wn_cross_fit(const wn_scorer_spec *spec, const wn_samples *samples
                            const wn_class_vectors *classes, bool abnormals, wn_scorer *scorer, float *score,
                            winnow_error *error);
 
+/* Scores each sample, abnormals too, by a gate of that spec that was fitted without its fold: as scores of
+ * the gate whose scorer `scale` is, so that its thresholds can judge them. Standardised by themselves they
+ * may have another centre and spread: where that gate was fitted to other photos, or remembers but a part of
+ * them. */
+winnow_status wn_cross_score(const wn_scorer_spec *spec, const wn_scorer *scale, const wn_samples *samples,
+                             const wn_class_vectors *classes, float *score, winnow_error *error);
+
 /* Calibration on the out-of-fold scores of the normals. */
 winnow_status wn_cross_calibrate(const wn_samples *samples, const wn_folds *folds, const float *score,
                                  wn_promise promise, wn_calibration *calibration, winnow_error *error);

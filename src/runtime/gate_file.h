@@ -48,6 +48,7 @@ typedef struct wn_gate_file {
     wn_scorer scorer;
     wn_calibration calibration;
     wn_calibration_source source;
+    bool held_out; /* source was WN_CALIBRATED_HELD_OUT before `winnow calibrate` */
 
     wn_samples memory; /* what `learn` and `calibrate` start from; may be empty */
     int groups;        /* sources named */

@@ -313,6 +313,8 @@ static winnow_status read_calibration(const reader *r)
         status = read_kind(r);
     if (!status)
         status = wn_metadata_number(r->in, "winnow.calibration.least_p", 1e-12, 1, &least_p, r->error);
+    const char *before = wn_safetensors_metadata(r->in, "winnow.calibration.before");
+    r->file->held_out = before && !strcmp(before, wn_calibration_source_name(WN_CALIBRATED_HELD_OUT));
     calibration->over_groups = over_groups;
     calibration->least_p = (float)least_p;
     r->file->source = (wn_calibration_source)source;

@@ -115,6 +115,9 @@ static void put_metadata(wn_writer *writer, const wn_gate_file *file)
     put_text(writer, "winnow.calibration.count", "%d", calibration->count);
     put_text(writer, "winnow.calibration.groups", "%d", calibration->groups);
     wn_writer_metadata(writer, "winnow.calibration.source", wn_calibration_source_name(file->source));
+    if (file->held_out)
+        wn_writer_metadata(writer, "winnow.calibration.before",
+                           wn_calibration_source_name(WN_CALIBRATED_HELD_OUT));
     wn_writer_metadata(writer, "winnow.calibration.promise", calibration->over_groups ? "groups" : "photos");
     if (calibration->kind != WN_SOURCE_UNKNOWN) {
         wn_writer_metadata(writer, "winnow.calibration.kind", wn_source_kind_name(calibration->kind));

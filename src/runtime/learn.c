@@ -45,7 +45,7 @@ void wn_learn_start(wn_gate_file *gate)
 
 winnow_status wn_learn_check(const wn_gate_file *gate, winnow_error *error)
 {
-    if (gate->spec.parts && gate->source == WN_CALIBRATED_HELD_OUT)
+    if (gate->spec.parts && (gate->source == WN_CALIBRATED_HELD_OUT || gate->held_out))
         return wn_fail(
             error, WINNOW_ERROR_DATA, -1,
             "this gate's network learned from its own photos, or was validated on given ones, so it "
@@ -134,14 +134,7 @@ static winnow_status judge_before(const wn_gate_file *gate, int first_new, float
         return WINNOW_OK;
     wn_samples known = gate->memory; /* a view of its first rows */
     known.count = first_new;
-    wn_folds folds;
-    wn_scorer scorer = {0};
-    winnow_status status = wn_folds_create(&known, &folds, error);
-    if (status)
-        return status;
-    status = wn_cross_fit(&gate->spec, &known, &folds, &gate->classes, true, &scorer, score, error);
-    wn_folds_free(&folds);
-    wn_scorer_free(&scorer);
+    winnow_status status = wn_cross_score(&gate->spec, &gate->scorer, &known, &gate->classes, score, error);
     unsigned char *told_again = calloc((size_t)first_new + 1, 1);
     if (!status && !told_again)
         status = wn_fail_memory(error);

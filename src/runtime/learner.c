@@ -405,6 +405,7 @@ winnow_status winnow_learner_calibrate(winnow_learner *learner, void **bytes, si
     gate.memory.count = learner->own_rows;
     gate.memory.first_learned = learner->own_first_learned;
     gate.groups = learner->own_groups;
+    gate.held_out |= gate.source == WN_CALIBRATED_HELD_OUT;
     gate.source = WN_CALIBRATED_BY_CAMERA;
     float *score = malloc(((size_t)added + (size_t)wn_scorer_scratch(&gate.scorer) + 1) * sizeof *score);
     if (!score)
