@@ -44,7 +44,10 @@ def learning():
     copy_some("p/train/lookalike", "taught", 0, 20)
     answer = json.loads(done("learn", "gate.safetensors", "--abnormal", "taught", "-o", "new.safetensors", "--json"))
     check(answer["new_abnormals"] == 20 and answer["new_normals"] == 0 and answer["replaced"] == 0, answer)
-    # This backbone tells photos apart little, and each fifth is judged by a gate without it: one of 20 more may pass by chance.
+    # This backbone tells photos apart little, and each photo is judged by a gate without its fifth; where the threshold falls, as normals are alike to
+    # what was taught, more pass. Over 23 seeds of backbone and pictures 0.80 to 1.00 pass before, and of the 20 two fewer (1 seed), one fewer (4), as
+    # many (13) or one more (5) after. In 3 of 4 seeds the threshold fell, and of 40 look-alikes that were never taught one more passed; in the other
+    # it rose, and none did. That a lesson helps others like them is test_learn.c's to show.
     check(answer["after"]["new_accepted"] <= answer["before"]["new_accepted"] + 0.1, answer)
     check(open("gate.safetensors", "rb").read() == before, "the old gate, which is the undo, was changed")
     # Whether others like them are known as well is luck with this backbone.
