@@ -3,7 +3,7 @@
 """How the cost grows: with the input's side, the network's width, the batch, and the number of photos.
 
     growth.py BUILD network                   time and working memory of inference
-    growth.py BUILD photos FOLDER N...        time and memory of `winnow train` (default recipe) on N photos
+    growth.py BUILD photos FOLDER N...        time and memory of `winnow train --input-size 128` on N photos
 
 FOLDER is what `winnow synth FOLDER` drew; its photos are copied under new names, with a few bytes after their end so that
 no two are equal, until there are N of them, half normal. Prints Markdown tables."""
@@ -54,7 +54,7 @@ def photos(build, folder, counts):
         with tempfile.TemporaryDirectory() as work:
             spread(folder, work, count)
             began = time.time()
-            process = subprocess.Popen([f"{build}/winnow", "train", "--normal", f"{work}/normal", "--abnormal", f"{work}/abnormal",
+            process = subprocess.Popen([f"{build}/winnow", "train", "--normal", f"{work}/normal", "--abnormal", f"{work}/abnormal", "--input-size", "128",
                                         "--report", "none", "-o", f"{work}/gate.safetensors"], stdout=subprocess.DEVNULL,
                                        stderr=subprocess.DEVNULL)
             _, status, usage = os.wait4(process.pid, 0)
