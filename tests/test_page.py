@@ -90,7 +90,7 @@ def native_pixels():
 @functools.cache
 def make_backbone():
     """A backbone alone, and a gate on it that has seen no look-alikes; (backbone, gate)."""
-    photos = ["--normal", "normal", "--abnormal", "other", "--false-reject", "5%"]
+    photos = ["--normal", "normal", "--abnormal", "other", "--false-reject", "5%", "--input-size", "128"]  # what the page itself takes
     backbone = mobilenet
     if real:
         photos = ["--normal", f"{data}/normal", "--abnormal", f"{data}/far"]
