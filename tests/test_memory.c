@@ -194,8 +194,8 @@ static void sessions_take_what_they_say(void **state)
     for (int precision = 0; precision <= WN_PRECISION_INT8; precision++) {
         winnow_error error;
         wn_gate_file file;
-        wn_plan *plan;
-        winnow_gate *gate;
+        wn_plan *plan = NULL;
+        winnow_gate *gate = NULL;
         winnow_session *session;
         if (wn_gate_file_parse(gates[precision].data, gates[precision].size, false, &file, &error) ||
             wn_gate_file_plan(&file, &plan, &error) ||
