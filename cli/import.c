@@ -33,8 +33,9 @@ static const options_usage usage = {
     "Turns pretrained weights into a backbone for `winnow train --backbone`. Reads what torch.save writes (a "
     "state_dict, or a checkpoint that holds one; nothing in it is ever run), safetensors, and ONNX, where "
     "the graph is matched and names do not matter. The "
-    "network and its width follow from the tensors: MobileNetV2 with torchvision's names, whatever prefix "
-    "they have, or EfficientNet-Lite0 with efficientnet_pytorch's.\n"
+    "network and its width follow from the tensors: MobileNetV2 with torchvision's or "
+    "pytorch-mobilenet-v2's names, whatever prefix they have, or EfficientNet-Lite0 with "
+    "efficientnet_pytorch's.\n"
     "How photos were normalised cannot be seen in weights. What is usual for the kind of file is assumed, "
     "and said; --channels, --mean and --std overrule it.",
     rows, 1, 1};

@@ -22,7 +22,7 @@ static char source[64], output[64];
 /* How a source file differs from torchvision's names. */
 typedef struct dress {
     const char *prefix;
-    bool efficientnet;
+    bool efficientnet, flat;
     const char *head; /* of the embedding's tensors; NULL: none */
     const char *left_out;
     bool bad_variance, nan;
@@ -34,6 +34,12 @@ static void rename_tensor(const dress *d, const char *name, char out[128])
     char rest[64];
     if (!strncmp(name, "embedding.", 10)) {
         snprintf(out, 128, "%s%s", d->head, name + 9);
+    } else if (d->flat && sscanf(name, "features.%d.conv.%d.%63s", &block, &layer, rest) == 3) {
+        /* expansion at 0, depthwise at 3, projection at 6 (block 1: 0 and 3), each with its norm behind it */
+        const int projection = block > 1 ? 2 : 1, inner = layer < projection;
+        const int norm = inner ? rest[0] == '1' : layer > projection;
+        snprintf(out, 128, "%s%d.conv.%d.%s", d->prefix, block, 3 * (inner ? layer : projection) + norm,
+                 inner ? rest + 2 : rest);
     } else if (!d->efficientnet) {
         snprintf(out, 128, "%s%s", d->prefix, name + strlen("features."));
     } else if (sscanf(name, "features.%d.conv.%d.%63s", &block, &layer, rest) == 3) {
@@ -171,6 +177,16 @@ static void the_reference_is_known_by_its_sequence(void **state)
     assert_float_equal(result.input.std[2], 0.5, 0);
 }
 
+static void flat_blocks_are_renamed(void **state)
+{
+    (void)state;
+    wn_import_result result;
+    round_trip("mobilenet_v2", 1, &(dress){.prefix = "features.", .flat = true}, &result);
+    assert_string_equal(result.identity.scheme, "pytorch-mobilenet-v2");
+    assert_float_equal(result.input.mean[0], 0.485, 1e-7);
+    round_trip("mobilenet_v2", 0.5f, &(dress){.prefix = "module.", .flat = true, .head = "fc"}, &result);
+}
+
 static void efficientnet_is_renamed(void **state)
 {
     (void)state;
@@ -289,6 +305,7 @@ int main(void)
         cmocka_unit_test(every_width_is_told_from_shapes),
         cmocka_unit_test(every_prefix_is_taken_off),
         cmocka_unit_test(the_reference_is_known_by_its_sequence),
+        cmocka_unit_test(flat_blocks_are_renamed),
         cmocka_unit_test(efficientnet_is_renamed),
         cmocka_unit_test(what_was_assumed_can_be_overruled),
         cmocka_unit_test(what_does_not_fit_is_named),

@@ -13,10 +13,8 @@ enum { LARGEST_FILE = 1 << 30 };
 
 /* ---- the network's input ---- */
 
-static const wn_input imagenet = {false,
-                                  {0.485f, 0.456f, 0.406f},
-                                  {0.229f, 0.224f, 0.225f},
-                                  "what torchvision's MobileNetV2 was trained with"};
+static const wn_input imagenet = {
+    false, {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, "what PyTorch's MobileNetV2 is trained with"};
 
 /* (byte - 127) / 128: docs/backbones.md tells how this was found. */
 static const wn_input efficientnet_lite = {false,

@@ -19,6 +19,17 @@ static void torchvision_names(const wn_layer *layer, int block, char conv[NAME],
     snprintf(norm, NAME, "%s", layer->norm + strlen("features."));
 }
 
+/* One flat Sequential a block, where torchvision has one for each convolution with its norm and ReLU6. */
+static void flat_names(const wn_layer *layer, int block, char conv[NAME], char norm[NAME])
+{
+    int index;
+    torchvision_names(layer, block, conv, norm);
+    if (sscanf(conv, "%*d.conv.%d", &index) == 1) {
+        snprintf(conv, NAME, "%d.conv.%d", block, 3 * index);
+        snprintf(norm, NAME, "%d.conv.%d", block, 3 * index + 1);
+    }
+}
+
 static void efficientnet_names(const wn_layer *layer, int block, char conv[NAME], char norm[NAME])
 {
     static const char *const convs[] = {
@@ -40,6 +51,7 @@ typedef struct naming_scheme {
 
 static const naming_scheme schemes[] = {
     {"torchvision", "0.0.weight", torchvision_names, NULL},
+    {"pytorch-mobilenet-v2", "0.0.weight", flat_names, "mobilenet_v2"},
     {"efficientnet_pytorch", "_conv_stem.weight", efficientnet_names, "efficientnet_lite0"},
 };
 
@@ -251,10 +263,11 @@ winnow_status wn_identify(wn_weights *weights, wn_identity *identity, winnow_err
     if (!found && s.nearest > 0)
         return WINNOW_ERROR_FORMAT; /* *error tells of the nearest network */
     if (!found)
-        return wn_fail(error, WINNOW_ERROR_UNSUPPORTED, -1,
-                       "%s, but of no network that winnow knows: torchvision's mobilenet_v2 at any width, or "
-                       "efficientnet_pytorch's efficientnet-lite0",
-                       weights->format);
+        return wn_fail(
+            error, WINNOW_ERROR_UNSUPPORTED, -1,
+            "%s, but of no network that winnow knows: mobilenet_v2 at any width (torchvision's, or "
+            "pytorch-mobilenet-v2's), or efficientnet_pytorch's efficientnet-lite0",
+            weights->format);
     winnow_status status = check_wiring(weights, &identity->network, error);
     if (status)
         return status;
