@@ -31,8 +31,8 @@ WAYS = {
                ["cosine:embedding", "arcface", "knn:embedding", "mahalanobis:embedding", "logistic:embedding", "knn:bottleneck,logistic:embedding"]),
     "nothing (the default)": ([], ["auto"]),
 }
-# What `auto` bets on (src/runtime/network.c), and chose in every gate of cameras().
-DEFAULT = {"mobilenet_v2": "knn:bottleneck,logistic:bottleneck+early", "efficientnet_lite0": "knn:bottleneck,logistic:bottleneck+early+middle"}
+# What `auto` bets on (src/train/gate_fit.c), and chose in every gate of cameras().
+DEFAULT = "knn:bottleneck,logistic:bottleneck+early+middle"
 
 parser = argparse.ArgumentParser()
 parser.add_argument("winnow")
@@ -258,10 +258,8 @@ def backbones():
     for size in ("128", "160", "192", "224"):
         for name, path in sizes_of.items():
             normal, abnormal = folders("--normal", sources, "normal"), folders("--abnormal", EVERYDAY + FAR, "far") + folders("--abnormal", NEAR, "near")
-            gate = train(f"all-{name}-{size}", normal, abnormal, "--input-size", size, "--scorer", DEFAULT["efficientnet_lite0"], start=path)
-            metadata = json.loads(subprocess.run([winnow, "info", "--json", gate], stdout=subprocess.PIPE, check=True, text=True).stdout)["metadata"]
-            default = DEFAULT[metadata["winnow.architecture"]]
-            result = leave_out("--unseen", gate, default)
+            gate = train(f"all-{name}-{size}", normal, abnormal, "--input-size", size, "--scorer", DEFAULT, start=path)
+            result = leave_out("--unseen", gate, DEFAULT)
             rows.append([size, name] + result.splitlines()[-1].strip("| ").split(" | ")[1:])
     print("### Backbones and input sizes\n\nAUROC (worst of the sources left out), and the share that is accepted at 5% promised.\n")
     table(["input", "backbone"] + [NAMES[k] for k in NEAR] + ["everyday scenes", "normals rejected (worst)"], rows)

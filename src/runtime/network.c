@@ -29,7 +29,6 @@ static const wn_architecture architectures[] = {
                 {3, 3, 1, 6, 96},
                 {3, 3, 2, 6, 160},
                 {3, 1, 1, 6, 320}},
-        .scorer = "knn:bottleneck,logistic:bottleneck+early",
     },
     /* Google's "lite" EfficientNet: no squeeze-excite, ReLU6, stem and head fixed (tensorflow/tpu,
      * efficientnet/lite). Its batch norm keeps 0.99 of the old statistics. */
@@ -49,7 +48,6 @@ static const wn_architecture architectures[] = {
                 {5, 3, 1, 6, 112},
                 {5, 4, 2, 6, 192},
                 {3, 1, 1, 6, 320}},
-        .scorer = "knn:bottleneck,logistic:bottleneck+early+middle",
     },
 };
 

@@ -27,7 +27,6 @@ typedef struct wn_architecture {
     float norm_epsilon, norm_momentum; /* momentum as PyTorch's: new = (1-m)*old + m*batch */
     int row_count;
     wn_row row[8];
-    const char *scorer; /* what `auto` bets on where abnormals are known: docs/scorers.md */
 } wn_architecture;
 
 /* NULL if there is none of that name. */

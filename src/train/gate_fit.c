@@ -13,9 +13,9 @@
 #include <string.h>
 
 /* What `auto` compares, best bet first. A frozen backbone: nearness to normals, which does not fail open,
- * together with what tells them from the known abnormals (docs/scorers.md has the comparison); before these
- * comes what its architecture names. */
+ * together with what tells them from the known abnormals (docs/scorers.md has the comparison). */
 static const char *const frozen_candidates[] = {
+    "knn:bottleneck,logistic:bottleneck+early+middle",
     "knn:bottleneck,logistic:bottleneck",
     "knn:bottleneck",
     NULL,
@@ -209,14 +209,14 @@ static winnow_status choose(const wn_gate_fit_options *options, const wn_gate_fi
     *candidates = 1;
     if (strcmp(options->scorer, "auto") != 0)
         return fit_candidate(options, samples, options->scorer, best, error);
-    const char *const *others = frozen_candidates, *bet = gate->network.architecture->scorer;
+    const char *const *others = frozen_candidates;
     if (wn_samples_normals(samples) == samples->count ||
         (!options->learned_features && !has_abnormals(options, samples)))
-        others = normals_only_candidates, bet = *others++;
+        others = normals_only_candidates;
     else if (options->learned_features)
-        others = learned_candidates, bet = *others++;
-    winnow_status status = fit_candidate(options, samples, bet, best, error);
-    for (; *others && !status; others++) {
+        others = learned_candidates;
+    winnow_status status = fit_candidate(options, samples, *others, best, error);
+    for (others++; *others && !status; others++) {
         candidate other;
         status = fit_candidate(options, samples, *others, &other, error);
         if (status)
