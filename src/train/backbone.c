@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-/* What torchvision's MobileNetV2 was trained with. */
+/* What PyTorch's MobileNetV2 is trained with. */
 static const wn_preprocess torchvision = {.mean = {0.485f, 0.456f, 0.406f}, .std = {0.229f, 0.224f, 0.225f}};
 
 /* Whether the file is one of winnow's, and says what its network is. */
@@ -154,12 +154,20 @@ void wn_backbone_free(wn_backbone *backbone)
     wn_params_free(&backbone->params);
 }
 
+static bool is_there(const char *folder, const char *network, char *path, size_t size)
+{
+    struct stat info;
+    snprintf(path, size, "%s/%s.safetensors", folder, network);
+    return !stat(path, &info) && S_ISREG(info.st_mode);
+}
+
 bool wn_backbone_default(char *path, size_t size)
 {
+    char folder[4096];
     const char *home = getenv("WINNOW_HOME"), *data = getenv("XDG_DATA_HOME"), *user = getenv("HOME");
     const char *base = home && *home ? home : data && *data ? data : user && *user ? user : "";
     const char *below = home && *home ? "" : data && *data ? "/winnow" : "/.local/share/winnow";
-    struct stat info;
-    snprintf(path, size, "%s%s/backbones/efficientnet_lite0.safetensors", base, below);
-    return !stat(path, &info) && S_ISREG(info.st_mode);
+    snprintf(folder, sizeof folder, "%s%s/backbones", base, below);
+    return is_there(folder, "mobilenet_v2", path, size) ||
+           is_there(folder, "efficientnet_lite0", path, size) || is_there(folder, "mobilenet_v2", path, size);
 }

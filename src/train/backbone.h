@@ -24,9 +24,10 @@ winnow_status wn_backbone_load(const char *path, int input, int embedding, uint6
                                wn_backbone *backbone, winnow_error *error);
 void wn_backbone_free(wn_backbone *backbone);
 
-/* Where `make backbone` puts the default one: $WINNOW_HOME, or $XDG_DATA_HOME/winnow, or
- * ~/.local/share/winnow, then /backbones/efficientnet_lite0.safetensors. Writes the path to path[size]; true
- * if there is a file. */
+/* The backbone to start from where none is named: mobilenet_v2.safetensors, or else
+ * efficientnet_lite0.safetensors, of the folder backbones/ in $WINNOW_HOME, or $XDG_DATA_HOME/winnow, or
+ * ~/.local/share/winnow. Writes the path to path[size]; true if there is a file, else the path is where
+ * `winnow backbone get` will put one. */
 bool wn_backbone_default(char *path, size_t size);
 
 #endif

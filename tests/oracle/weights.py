@@ -3,14 +3,16 @@
 """Real weights in PyTorch, beside what winnow makes of the same file. Run by tests/test_weights.py. Needs python3-torchvision, python3-pil.
 
     weights.py forms MOBILENET.pth FOLDER                               writes the weights as PyTorch's users have them
-    weights.py compare NETWORK WEIGHTS LOOK FILE@SIDE,... PHOTO...      prints the largest difference of a normalised feature of each
+    weights.py compare NETWORK WEIGHTS LOOK FILE@SIDE,... PHOTO...      prints the largest difference of a normalised feature of each;
+                                                                        WEIGHTS: a package of tools/backbone.sh, or MobileNetV2's .pth
+    weights.py neighbours WEIGHTS FOLDER                                prints how well MobileNetV2's features tell classes, by kind of input
     weights.py classify WHEEL LOOK BACKBONE FOLDER                      prints how many photos winnow's features classify right, of how many
 """
-import subprocess, sys
+import io, subprocess, sys, zipfile
 import numpy as np, torch, torchvision
 from PIL import Image
 
-from efficientnet_lite0 import labelled, load, picture
+from efficientnet_lite0 import INPUTS, labelled, load, picture
 
 IMAGENET = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 BOTTLENECK, FEATURES = 320, 1280
@@ -28,10 +30,22 @@ def look(program, pictures, *arguments):
         yield pixels.reshape(side, side, 3), numbers[:FEATURES], numbers[FEATURES:]
 
 
+def weights_of(path):
+    """The state dict of a file, or of the only one in a package."""
+    if not path.endswith(".whl"):
+        return torch.load(path, map_location="cpu")
+    archive = zipfile.ZipFile(path)
+    (name,) = (name for name in archive.namelist() if name.endswith(".pt"))
+    return torch.load(io.BytesIO(archive.read(name)), map_location="cpu")
+
+
 def mobilenet(path):
+    """torchvision's network with the file's tensors. Whatever the names are, both have them in the order of the network."""
     model = torchvision.models.mobilenet_v2()
-    state = torch.load(path, map_location="cpu")
-    model.features.load_state_dict({name[len("features."):]: tensor for name, tensor in state.items()}, strict=True)
+    theirs, ours = weights_of(path), model.features.state_dict()
+    if set(theirs) != {"features." + name for name in ours}:
+        theirs = dict(zip(ours, theirs.values()))
+    model.features.load_state_dict({name.replace("features.", ""): tensor for name, tensor in theirs.items()}, strict=True)
     return model.eval()
 
 
@@ -83,5 +97,21 @@ def classify(wheel, program, backbone, folder):
     print(sum(int((weight @ features + bias).argmax()) == label for (_, features, _), (_, label) in zip(seen, photos)), len(photos))
 
 
+@torch.no_grad()
+def neighbours(weights, folder):
+    """How photos were normalised, asked of weights without a classifier. ImageNet's classes are in WordNet's order, kinds of dogs beside kinds of
+    dogs: how many of the folder's photos, one of each class, have a nearest neighbour at most 20 classes away?"""
+    body = mobilenet(weights).features
+    photos = list(labelled(folder))
+    label = np.array([label for _, label in photos])
+    for name, normalise in INPUTS.items():
+        inputs = (torch.from_numpy(np.ascontiguousarray(normalise(picture(path)))).permute(2, 0, 1)[None] for path, _ in photos)
+        features = np.concatenate([body(x).mean((2, 3)).numpy() for x in inputs])
+        features /= np.linalg.norm(features, axis=1, keepdims=True)
+        near = features @ features.T
+        np.fill_diagonal(near, -1)
+        print(f"{name:28} {(abs(label[near.argmax(1)] - label) <= 20).sum()} of {len(photos)}", flush=True)
+
+
 if __name__ == "__main__":
-    {"forms": forms, "compare": compare, "classify": classify}[sys.argv[1]](*sys.argv[2:])
+    {"forms": forms, "compare": compare, "neighbours": neighbours, "classify": classify}[sys.argv[1]](*sys.argv[2:])
