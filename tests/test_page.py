@@ -258,7 +258,7 @@ def teach(url):
     # A page without a gate is served with the default backbone.
     shutil.copytree(os.path.join(root, "web"), "web", ignore=shutil.ignore_patterns("*.safetensors", "test"))
     os.makedirs("backbones", exist_ok=True)
-    os.symlink(backbone, "backbones/efficientnet_lite0.safetensors")
+    os.symlink(backbone, "backbones/mobilenet_v2.safetensors")
     with serving("--web", "web"):
         node("teach.mjs", video("teach.mjpeg", frames, 15), "teach.json")
     for name in ("taught", "learned"):

@@ -3,7 +3,7 @@
 """Measures the product on photos, with its own commands, and prints docs/accuracy.md's tables as markdown.
 
     tools/accuracy.py WINNOW --data ../shared/data/dev --backbone BACKBONE.safetensors [--scorers BENCH_SCORERS] > tables.md
-    tools/accuracy.py WINNOW --data ../shared/data/dev --scorers BENCH_SCORERS --sizes EfficientNet-Lite0=LITE0.safetensors MobileNetV2=...
+    tools/accuracy.py WINNOW --data ../shared/data/dev --scorers BENCH_SCORERS --sizes MobileNetV2=MOBILENET.safetensors EfficientNet-Lite0=...
     tools/accuracy.py WINNOW --data ../shared/data/dev --backbone BACKBONE.safetensors --finetune
 
 Every source (collector) of the normal photos is left out in turn: a gate is made of the others, and judges the one that was left out. Folders
