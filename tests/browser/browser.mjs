@@ -53,6 +53,15 @@ export async function live(browser, options = {}, prepare = null, argument) {
   return page;
 }
 
+// Until a function of the page gives (a promise of) true: waitForFunction takes any promise for true, whatever comes of it.
+export async function until(page, promised, argument) {
+  const end = Date.now() + 60000;
+  while (!(await page.evaluate(promised, argument))) {
+    assert.ok(Date.now() < end, `in vain: ${promised}`);
+    await page.waitForTimeout(50);
+  }
+}
+
 // Until whatever moves has come to rest.
 const rest = (page) => page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
 

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, writeFileSync, copyFileSync, mkdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { accessible, end, live, message, shot, shotFile, start, url, views, visit } from './browser.mjs';
+import { accessible, end, live, message, shot, shotFile, start, until, url, views, visit } from './browser.mjs';
 
 const [video, planFile] = process.argv.slice(2);
 const plan = JSON.parse(readFileSync(planFile, 'utf8'));
@@ -594,7 +594,7 @@ async function offline(browser) {
   const page = await live(browser, views.desktop);
   await page.evaluate(() => navigator.serviceWorker.ready);
   await installs(page);
-  await page.waitForFunction(async () => (await caches.match('gate.safetensors')) !== undefined);
+  await until(page, async () => (await caches.match('gate.safetensors')) !== undefined);
   await page.context().setOffline(true);
   await page.reload();
   await page.waitForFunction(() => window.winnow?.frames > 3, null, { timeout: 120000 });

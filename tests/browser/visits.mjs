@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { accessible, end, live, message, shot, start, url as origin, views, visit } from './browser.mjs';
+import { accessible, end, live, message, shot, start, until, url as origin, views, visit } from './browser.mjs';
 
 const [video, otherGate, teachableGate] = process.argv.slice(2);
 const GATE = '/gate.safetensors';
@@ -40,7 +40,7 @@ const answered = async (page, path, status) => {
   assert.ok(log.some((line) => line.path === path && line.status === status), `${path} ${status} in ${JSON.stringify(log)}`);
 };
 // Until the page is kept whole: its service worker at work, its gate there.
-const kept = (page) => page.waitForFunction(async () => navigator.serviceWorker.controller && (await (await caches.open('winnow')).match('gate.safetensors')));
+const kept = (page) => until(page, async () => navigator.serviceWorker.controller !== null && (await (await caches.open('winnow')).match('gate.safetensors')) !== undefined);
 const background = (page) => page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue('--changed'));
 
 async function laterVisits(browser) {
@@ -63,7 +63,7 @@ async function laterVisits(browser) {
   await page.reload();
   await answered(page, '/style.css', 200);
   assert.equal(await background(page), '', 'half of a new page');
-  await page.waitForFunction(async () => (await (await caches.open('winnow-next')).match('complete')) !== undefined);
+  await until(page, async () => (await (await caches.open('winnow-next')).match('complete')) !== undefined);
   await page.reload();
   await works(page);
   assert.equal(await background(page), '1');
@@ -93,13 +93,13 @@ async function halfGate(page) {
   await page.reload();
   await works(page);
   await answered(page, GATE, 200);
-  await page.waitForFunction(async () => (await (await caches.open('winnow-newer')).match('gate.safetensors')) !== undefined);
+  await until(page, async () => (await (await caches.open('winnow-newer')).match('gate.safetensors')) !== undefined);
   await visitWithout(page, 0);
   assert.equal(await page.locator('#message').isVisible(), false, 'nobody is told of half a file');
   mode.changed[GATE] = other;
   await page.reload();
   await classes(page, 2);
-  await page.waitForFunction(async () => (await (await caches.open('winnow-newer')).match('gate.safetensors')) === undefined);
+  await until(page, async () => (await (await caches.open('winnow-newer')).match('gate.safetensors')) === undefined);
   await visitWithout(page, 2);
 }
 
@@ -247,7 +247,7 @@ async function taughtGate(browser) {
   mode.broken = null;
   await page.click('#message [data-text=again]');
   await page.waitForFunction(() => document.getElementById('own').hidden);
-  await page.waitForFunction(async () => (await (await caches.open('winnow-own')).match('gate.safetensors')) === undefined);
+  await until(page, async () => (await (await caches.open('winnow-own')).match('gate.safetensors')) === undefined);
   assert.equal(await made(), false);
   await page.context().close();
 }
