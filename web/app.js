@@ -9,6 +9,9 @@ const $ = (id) => document.getElementById(id);
 const percent = (x, digits = 0) => `${(100 * x).toFixed(digits)}%`;
 const api = (window.winnow = { onAccepted: null, last: null, frames: 0 });
 
+// The folder that this version of the page came from: sw.js keeps it as long as the lock is held, which is as long as the page is open.
+navigator.locks?.request(new URL('./', import.meta.url).href, { mode: 'shared' }, () => new Promise(() => {})).catch(() => {});
+
 let gate = null;
 let stream = null;
 let learner = null;
@@ -203,7 +206,7 @@ async function open(data, mine) {
 // ---- the site's gate, and the person's own, which lasts until they go back to the site's ----
 
 const served = new URLSearchParams(location.search).get('gate') ?? 'gate.safetensors';
-const OWN = 'winnow-own'; // as in sw.js
+const OWN = 'winnow-own';
 const NEWER = 'winnow-newer'; // as in sw.js
 const UNSAVED = 'winnow-unsaved'; // a header of an own gate that was taught and is in no file
 const PATIENCE = 15000;

@@ -41,6 +41,9 @@ const answered = async (page, path, status) => {
 };
 // Until the page is kept whole: its service worker at work, its gate there.
 const kept = (page) => until(page, async () => navigator.serviceWorker.controller !== null && (await (await caches.open('winnow')).match('gate.safetensors')) !== undefined);
+// Until that version of the page is there; until those are, and no other.
+const whole = (page, number) => until(page, async (cacheName) => (await caches.match('./', { cacheName })) !== undefined, `${site}kept-${number}/`);
+const left = (page, ...numbers) => until(page, async (wanted) => (await caches.keys()).flatMap((name) => /kept-(\d+)/.exec(name)?.[1] ?? []).sort().join() === wanted, numbers.join());
 const background = (page) => page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue('--changed'));
 
 async function laterVisits(browser) {
@@ -57,16 +60,8 @@ async function laterVisits(browser) {
 
   await visitWithout(page, 0);
 
-  // Something new is there at the next visit; a new gate at once.
-  mode.changed = { '/style.css': Buffer.concat([fromWeb('/style.css'), Buffer.from(':root { --changed: 1 }')]) };
-  log = [];
-  await page.reload();
-  await answered(page, '/style.css', 200);
-  assert.equal(await background(page), '', 'half of a new page');
-  await until(page, async () => (await (await caches.open('winnow-next')).match('complete')) !== undefined);
-  await page.reload();
-  await works(page);
-  assert.equal(await background(page), '1');
+  mode.changed = {};
+  await newStyle(page);
   await halfGate(page);
   await newWorker(page);
   mode.changed = {};
@@ -79,11 +74,24 @@ const reachable = () => {
 };
 const visitWithout = async (page, count) => {
   mode.stalled = true;
-  await page.reload({ timeout: 10000 });
+  await page.reload();
   await works(page);
   await classes(page, count);
   reachable();
 };
+
+// Something new is there at the next visit; a new gate at once.
+async function newStyle(page) {
+  mode.changed['/style.css'] = Buffer.concat([fromWeb('/style.css'), Buffer.from(':root { --changed: 1 }')]);
+  log = [];
+  await page.reload();
+  await answered(page, '/style.css', 200);
+  assert.equal(await background(page), '', 'half of a new page');
+  await whole(page, 2);
+  await page.reload();
+  await works(page);
+  assert.equal(await background(page), '1');
+}
 
 // A gate that was put on the server by half takes nobody's good one away; one that opens takes its place.
 async function halfGate(page) {
@@ -107,7 +115,7 @@ async function halfGate(page) {
 async function newWorker(page) {
   mode.changed['/sw.js'] = Buffer.concat([fromWeb('/sw.js'), Buffer.from('// new\n')]);
   mode.changed['/gate/worker.js'] = Buffer.concat([fromWeb('/gate/worker.js'), Buffer.from('// new\n')]);
-  const worker = () => page.evaluate(async () => (await (await fetch('gate/worker.js')).text()).endsWith('// new\n'));
+  const worker = () => page.evaluate(async () => (await (await fetch(new URL('gate/worker.js', document.scripts[0].src))).text()).endsWith('// new\n'));
   await page.evaluate(async () => {
     const { controller } = navigator.serviceWorker;
     await (await navigator.serviceWorker.getRegistration()).update();
@@ -117,6 +125,120 @@ async function newWorker(page) {
   await page.reload();
   await works(page);
   assert.equal(await worker(), true);
+}
+
+// ---- several tabs ----
+
+const LAZY = ['/gate/worker.js', '/gate/index.js', '/gate/module.js', '/gate/picture.js']; // what each gate that is opened asks for again
+const WASM = ['/gate/winnow-relaxed.wasm', '/gate/winnow.wasm', '/gate/winnow-plain.wasm'];
+
+// Each file says of which version it is: a script by a line that a worker runs, WebAssembly by the name of an empty section at its end.
+function publish(number) {
+  const script = (path) => [path, Buffer.concat([fromWeb(path), Buffer.from(`(self.cameOf ??= []).push(${number});${'\n'.repeat(number)}`)])];
+  const wasm = (path) => [path, Buffer.concat([fromWeb(path), Buffer.from([0, number + 1, number]), Buffer.alloc(number, 'v')])];
+  mode.changed = Object.fromEntries([...['/sw.js', '/app.js', ...LAZY].map(script), ...WASM.map(wasm)]);
+}
+
+// Until nobody looks for what is newer: what is published meanwhile would be taken by half, and by the next visit whole, as a version more.
+const settled = (page) =>
+  until(page, async () => {
+    const { installing, waiting } = await (await navigator.serviceWorker.getRegistration()).update();
+    const { held, pending } = await navigator.locks.query();
+    return !installing && !waiting && ![...held, ...pending].some(({ name }) => name.endsWith('/refresh'));
+  });
+
+// Of which versions a gate is that the page opens now.
+async function opensGateOf(page) {
+  await works(page);
+  const [worker] = await Promise.all([page.waitForEvent('worker'), page.setInputFiles('#file', teachableGate)]);
+  const before = await page.evaluate(() => window.winnow.frames);
+  await page.waitForFunction((n) => window.winnow.frames > n + 3, before, { timeout: 60000 });
+  const scripts = await worker.evaluate(() => self.cameOf ?? []);
+  const size = await worker.evaluate(async (name) => (await (await fetch(new URL(name, location))).arrayBuffer()).byteLength, 'winnow-relaxed.wasm');
+  return { scripts, wasm: size - fromWeb(WASM[0]).length };
+}
+const scriptOf = (page) => page.evaluate(() => document.scripts[0].src.slice(document.baseURI.length));
+const allOf = (number) => ({ scripts: number === 1 ? [] : LAZY.map(() => number), wasm: number === 1 ? 0 : number + 3 });
+
+// A new version that another tab takes leaves the files of open pages alone, also of one that came before there was a service worker; and goes
+// when no page needs it.
+async function severalTabs(browser) {
+  const first = await live(browser, { ...views.phone, site });
+  await kept(first);
+  const [old, other] = [await first.context().newPage(), await first.context().newPage()];
+  const take = async (number) => {
+    publish(number);
+    await other.goto(site);
+    await whole(other, number);
+    await settled(other);
+    await other.reload();
+    await settled(other);
+    assert.equal(await scriptOf(other), `kept-${number}/app.js`);
+  };
+  await old.goto(site);
+  await works(old);
+  await settled(old);
+  assert.deepEqual([await scriptOf(first), await scriptOf(old)], ['app.js', 'kept-1/app.js']);
+  for (const number of [2, 3, 4]) await take(number);
+  assert.deepEqual(await opensGateOf(other), allOf(4));
+  for (const page of [first, old]) {
+    await page.bringToFront();
+    assert.deepEqual(await opensGateOf(page), allOf(1), `${await scriptOf(page)}: files of another version`);
+  }
+  await left(other, 1, 3, 4);
+  await old.close();
+  await take(5);
+  await left(other, 1, 4, 5); // the first page still needs it
+  await first.close();
+  await take(6);
+  await left(other, 5, 6);
+  mode.changed = {};
+  await other.context().close();
+}
+
+// What matters here of the service worker of before there were versions: the page's files lie beside its gate.
+const EARLIER = `
+  const files = ['./', 'style.css', 'app.js', 'camera.js', 'strings.js', ...${JSON.stringify([...LAZY, '/gate/worker-gate.js', ...WASM].map((path) => path.slice(1)))}];
+  const keep = async () => (await caches.open('winnow')).addAll(files);
+  self.addEventListener('install', (event) => event.waitUntil(Promise.all([keep(), caches.open('winnow-next')]).then(() => self.skipWaiting())));
+  self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
+  self.addEventListener('fetch', (event) => event.respondWith(caches.match(event.request, { cacheName: 'winnow' }).then((kept) => kept ?? fetch(event.request))));
+`;
+
+// A page that came before there were versions keeps its files too, until it is left; then they go, and its gate stays.
+async function earlierPage(browser) {
+  mode.changed = { '/sw.js': Buffer.from(EARLIER) };
+  const page = await live(browser, { ...views.phone, site });
+  await kept(page);
+  publish(2);
+  await page.evaluate(async () => (await navigator.serviceWorker.getRegistration()).update());
+  await until(page, async () => (await navigator.serviceWorker.getRegistration()).waiting !== null);
+  await page.reload();
+  assert.deepEqual(await opensGateOf(page), allOf(1), 'files of another version');
+  const files = () => page.evaluate(async () => (await (await caches.open('winnow')).keys()).map(({ url }) => url.slice(document.baseURI.length)));
+  for (let i = 0; i < 50 && (await files()).includes('app.js'); i++) {
+    await page.goto('about:blank');
+    await page.waitForTimeout(200);
+    await page.goto(site);
+  }
+  assert.deepEqual(await files(), ['gate.safetensors']);
+  assert.equal(await page.evaluate(() => caches.has('winnow-next')), false);
+  assert.equal(await scriptOf(page), 'kept-1/app.js');
+  assert.deepEqual(await opensGateOf(page), allOf(2));
+  await visitWithout(page, 0);
+  mode.changed = {};
+  await page.context().close();
+}
+
+// A browser without locks has the page without a network, and new versions.
+async function withoutLocks(browser) {
+  mode.changed = { '/sw.js': Buffer.concat([Buffer.from('Object.defineProperty(navigator, "locks", { value: undefined });\n'), fromWeb('/sw.js')]) };
+  const page = await live(browser, { ...views.phone, site });
+  await kept(page);
+  await visitWithout(page, 0);
+  await newStyle(page);
+  mode.changed = {};
+  await page.context().close();
 }
 
 const isSaid = (page, part) => page.waitForFunction((part) => !document.getElementById('message').hidden && document.querySelector('#message p').textContent.includes(part), part);
@@ -311,6 +433,9 @@ async function keepsNothing(browser) {
 
 const browser = await start(video, '--use-fake-ui-for-media-stream');
 await laterVisits(browser);
+await severalTabs(browser);
+await earlierPage(browser);
+await withoutLocks(browser);
 await unreachable(browser);
 await lateGates(browser);
 await ownGate(browser);
