@@ -7,7 +7,17 @@ import { language, speak, t } from './strings.js';
 
 const $ = (id) => document.getElementById(id);
 const percent = (x, digits = 0) => `${(100 * x).toFixed(digits)}%`;
-const api = (window.winnow = { onAccepted: null, last: null, frames: 0 });
+const api = (window.winnow = {
+  last: null,
+  frames: 0,
+  get onAccepted() {
+    return accept;
+  },
+  set onAccepted(hook) {
+    if (hook !== accept && photo?.result.verdict === 'normal') offer({ ...photo }); // no answer of another one's is to that
+    accept = hook;
+  },
+});
 
 // The folder that this version of the page came from: sw.js keeps it as long as the lock is held, which is as long as the page is open.
 navigator.locks?.request(new URL('./', import.meta.url).href, { mode: 'shared' }, () => new Promise(() => {})).catch(() => {});
@@ -20,6 +30,7 @@ let shown = null;
 let loading = null; // a promise, until the page has what it begins with, or knows that there is nothing
 let loaded = () => {};
 let photo = null; // { blob, result } that is looked at
+let accept = null; // the app's hook, behind which its main model is
 const photoRing = $('photo').querySelector('figure').appendChild($('gauge').querySelector('svg').cloneNode(true));
 
 // ---- what is shown ----
@@ -414,7 +425,7 @@ function toPhoto(bitmap) {
 
 function lookAt(blob, result) {
   const accepted = result.verdict === 'normal';
-  photo = { blob, result };
+  offer({ blob, result });
   URL.revokeObjectURL($('shot').src);
   $('shot').src = URL.createObjectURL(blob);
   $('photo').dataset.verdict = result.verdict;
@@ -423,10 +434,16 @@ function lookAt(blob, result) {
   $('photo-verdict').textContent = t(accepted ? 'accepted' : result.verdict);
   $('photo-advice').textContent = accepted ? '' : advice(result);
   $('photo-detail').textContent = `${t('similarity')} ${similarityText(result)} · ${t('pvalue')} ${result.pValue.toFixed(3)} · ${t('promise', percent(gate.falseReject), api.confidence && percent(api.confidence))}`;
-  $('answer').textContent = accepted ? '' : t('refused');
+  if (!accepted) $('answer').textContent = t('refused');
   $('send').disabled = !accepted;
-  $('send').removeAttribute('aria-disabled');
   freeze($('photo'));
+}
+
+// To be looked at, and sent as if for the first time.
+function offer(next) {
+  photo = next;
+  $('answer').textContent = '';
+  $('send').removeAttribute('aria-disabled');
 }
 
 async function shoot() {
@@ -441,17 +458,18 @@ async function shoot() {
 // To the diagnosis: the gate's own where it has classes, else whoever listens, who may answer with words. Once, or again where that failed; the
 // button keeps the focus.
 async function send() {
-  const { blob, result } = photo ?? {};
-  if (result?.verdict !== 'normal' || $('send').hasAttribute('aria-disabled')) return;
+  if (photo?.result.verdict !== 'normal' || $('send').hasAttribute('aria-disabled')) return;
+  const heard = !window.dispatchEvent(new CustomEvent('winnow-accepted', { cancelable: true, detail: photo })) || accept;
+  const mine = photo;
+  const { blob, result } = mine;
   $('send').setAttribute('aria-disabled', true);
-  const heard = !window.dispatchEvent(new CustomEvent('winnow-accepted', { cancelable: true, detail: photo })) || api.onAccepted;
   let answer, fault;
   try {
-    answer = await api.onAccepted?.(blob, result);
+    answer = await accept?.(blob, result);
   } catch (error) {
     fault = error.message;
   }
-  if (photo?.blob !== blob) return;
+  if (photo !== mine) return;
   if (fault) {
     $('send').removeAttribute('aria-disabled');
     return explain($('answer'), t('fault'), fault);

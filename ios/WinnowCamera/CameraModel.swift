@@ -43,6 +43,7 @@ final class CameraModel: ObservableObject {
     private var reported = -Double.infinity
     private var position = AVCaptureDevice.Position.back
     private var lastChange: Task<Void, Never>?
+    private var mainModel: MainModel?  // whose answers are shown
 
     init() {
         engine = UserDefaults.standard.string(forKey: "engine").flatMap(EngineKind.init(rawValue:)) ?? .runtime
@@ -56,8 +57,8 @@ final class CameraModel: ObservableObject {
                 judge.reset()
                 DispatchQueue.main.async { [weak self] in self?.take(state, device) }
             }
-            judge.onDiagnosis = { [weak self] answer in
-                DispatchQueue.main.async { [weak self] in self?.take(answer) }
+            judge.onDiagnosis = { [weak self] model, answer in
+                DispatchQueue.main.async { [weak self] in self?.take(answer, of: model) }
             }
         }
         choose(engine)
@@ -145,6 +146,7 @@ final class CameraModel: ObservableObject {
         let models = await Task.detached(priority: .userInitiated) { LoadedModels() }.value
         loaded = Set(models.engines.keys)
         fileError = models.errors.isEmpty ? nil : models.errors.joined(separator: "\n")
+        mainModel = models.main
         forgetPicture()
         source.queue.async { [judge] in
             judge.engines = models.engines
@@ -190,8 +192,8 @@ final class CameraModel: ObservableObject {
         if let device { aspect = device.aspect }
     }
 
-    private func take(_ answer: Result<String, Error>) {
-        guard report?.shown.isNormal == true else { return }
+    private func take(_ answer: Result<String, Error>, of model: MainModel) {
+        guard model === mainModel, report?.shown.isNormal == true else { return }
         switch answer {
         case .success(let text): diagnosis = word("diagnosis", text)
         case .failure(let failure): diagnosis = word("noDiagnosis", failure.localizedDescription)

@@ -29,7 +29,8 @@ final class FrameJudge: @unchecked Sendable {
     }
     var mainModel: MainModel?
     var orientation = CGImagePropertyOrientation.right
-    var onDiagnosis: @Sendable (Result<String, Error>) -> Void = { _ in }
+    /// An answer, and the model that gave it, which may have been replaced since.
+    var onDiagnosis: @Sendable (MainModel, Result<String, Error>) -> Void = { _, _ in }
 
     private var stream = VerdictStream()
     private var milliseconds: [EngineKind: [Double]] = [:]  // of the last frames
@@ -104,6 +105,6 @@ final class FrameJudge: @unchecked Sendable {
     private func handOver(_ frame: CVPixelBuffer, at seconds: Double) {
         guard let mainModel, seconds - lastHandOver >= handOverEvery else { return }
         lastHandOver = seconds
-        mainModel.diagnose(frame, orientation: orientation, then: onDiagnosis)
+        mainModel.diagnose(frame, orientation: orientation) { [onDiagnosis] answer in onDiagnosis(mainModel, answer) }
     }
 }

@@ -519,9 +519,27 @@ async function faults(page) {
   await page.waitForFunction(() => document.getElementById('answer').textContent === '送信しました。');
   assert.equal(await page.evaluate(() => window.given), 1);
   await accessible(page, 'a picture that was sent');
-  await page.evaluate(() => (window.winnow.onAccepted = null));
+  await otherModel(page);
   await page.keyboard.press('Escape');
   await page.click('#language');
+}
+
+// Another main model takes the place of one that has answered, or is about to: no answer of the old one is shown, and the picture can be sent to the new.
+async function otherModel(page) {
+  const answer = () => page.locator('#answer').textContent();
+  await page.evaluate(() => (window.winnow.onAccepted = () => new Promise((done) => (window.answer = done))));
+  assert.equal(await answer(), '', 'what the one before answered');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => window.answer);
+  await page.evaluate(() => {
+    window.winnow.onAccepted = () => 'the new answer';
+    window.answer('the old answer');
+  });
+  assert.equal(await answer(), '', 'what the one before answers late');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.getElementById('answer').textContent === 'the new answer');
+  await page.evaluate(() => (window.winnow.onAccepted = null));
+  assert.equal(await answer(), '');
 }
 
 // Whatever serves it, the page allows itself its own files alone, and works.
