@@ -347,7 +347,7 @@ async function judge() {
     while (times[0] < now - 1000) times.shift();
     show(shown, `${times.length} fps · ${result.milliseconds.toFixed(1)} ms`);
   } catch (error) {
-    if (judging === gate) throw error; // else another gate was opened meanwhile
+    if (judging === gate && hasPicture($('video'))) throw error; // else another gate was opened meanwhile, or another camera
   }
 }
 

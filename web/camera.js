@@ -36,10 +36,10 @@ function stop(stream) {
   for (const track of stream?.getTracks() ?? []) track.stop();
 }
 
-// Whether what the video shows is what its camera sees now.
+// Whether what the video shows is what its camera sees now. A camera that was asked for has no frame at first, which is no picture.
 export function hasPicture(video) {
   const [track] = video.srcObject?.getVideoTracks() ?? [];
-  return video.videoWidth > 0 && track?.readyState === 'live' && !track.muted;
+  return video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && track?.readyState === 'live' && !track.muted;
 }
 
 // The video covers its element (object-fit: cover): [x, y, side] of the guide's square in the video's own pixels.
