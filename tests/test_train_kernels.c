@@ -876,6 +876,79 @@ static void check_gates(const wn_train_kernels *kernels)
     check_odd_gate(kernels);
 }
 
+/* ---- past the caches ---- */
+
+/* An output of whole lines, and one that is streamed. */
+typedef struct twins {
+    matrix plain, streamed;
+} twins;
+
+static twins new_twins(int rows, int columns)
+{
+    twins t = {output(rows, columns, columns + 16, false), output(rows, columns, columns + 16, false)};
+    t.streamed.values.streamed = true;
+    return t;
+}
+
+static void check_twins(const twins *t)
+{
+    check_same(&t->streamed, &t->plain);
+    check_around(&t->streamed);
+    discard(&t->plain), discard(&t->streamed);
+}
+
+/* A kernel that ends in a gate, once into each of the twins. */
+static void check_streamed_gate(const wn_train_kernels *kernels, wn_product *p, wn_depthwise_row *d)
+{
+    const int rows = p ? p->m : d->out, channels = p ? p->n : d->channels;
+    const twins dy = new_twins(rows, channels);
+    gated g = new_gated(rows, channels, 0);
+    const matrix z = input(rows, channels, dy.plain.ld, false);
+    g.gate.z = z.values, g.gate.ldz = z.ld;
+    for (int streamed = 0; streamed <= 1; streamed++) {
+        g.gate.dy = (streamed ? dy.streamed : dy.plain).values;
+        if (p) {
+            p->gate = &g.gate;
+            kernels->product(p);
+        } else {
+            d->gate = &g.gate;
+            kernels->depthwise(d);
+        }
+    }
+    check_twins(&dy);
+    discard(&z);
+    discard_gated(&g);
+}
+
+static void check_streams(const wn_train_kernels *kernels)
+{
+    enum { M = 21, N = 48, K = 20, CHANNELS = 32, OUT = 7, TAPS = 9 };
+    const matrix a = input(M, K, K, false), b = input(K, N, N, false);
+    float *packed = pack(kernels, &b, false);
+    const twins c = new_twins(M, N);
+    wn_product p = {.m = M, .n = N, .k = K, .a = floats(&a), .lda = a.ld, .b = packed, .ldc = c.plain.ld};
+    run_product(kernels, p, &c.plain, true);
+    run_product(kernels, p, &c.streamed, true);
+    check_twins(&c);
+    check_streamed_gate(kernels, &p, NULL);
+
+    const matrix in = input(3, (OUT + 2) * CHANNELS, (OUT + 2) * CHANNELS, false),
+                 weight = input(TAPS, CHANNELS, CHANNELS, false);
+    const float *row[5];
+    ring(&in, row);
+    wn_depthwise_row d = {
+        .kernel = 3, .stride = 1, .channels = CHANNELS, .out = OUT, .in = row, .weight = floats(&weight)};
+    matrix y = output(OUT, CHANNELS, CHANNELS, false), streamed = output(OUT, CHANNELS, CHANNELS, false);
+    streamed.values.streamed = true;
+    run_depthwise(kernels, d, &y, true);
+    run_depthwise(kernels, d, &streamed, true);
+    check_same(&streamed, &y);
+    check_around(&streamed);
+    check_streamed_gate(kernels, NULL, &d);
+    discard(&a), discard(&b), discard(&in), discard(&weight), discard(&y), discard(&streamed);
+    release(packed);
+}
+
 /* ---- the instruction sets ---- */
 
 typedef struct test {
@@ -919,7 +992,8 @@ static void run(void **state)
         TEST(set, "activate", level, wide, check_activates),                                                 \
         TEST(set, "affine", level, wide, check_affines),                                                     \
         TEST(set, "norm gradient", level, wide, check_norm_gradients),                                       \
-        TEST(set, "gate gradient", level, wide, check_gates)
+        TEST(set, "gate gradient", level, wide, check_gates),                                                \
+        TEST(set, "streams", level, wide, check_streams)
 
 int main(int argc, char **argv)
 {

@@ -7,7 +7,8 @@
 
 enum {
     BLOCK_FLOATS = 1 << 16, /* of scratch that a block should fill: 256 kB, half of a second-level cache */
-    SLICE = 192             /* channels */
+    SLICE = 192,            /* channels */
+    STREAMED = 1 << 20      /* floats of a tensor that is written past the caches: 4 MB */
 };
 
 static int block_rows(size_t floats_per_row)
@@ -114,6 +115,15 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* Is an output of `count` values, or the gradient at it, too large to wait in a cache for the pass that reads
+ * it? Then its lines need not be fetched to be written. Of whole lines alone, and of sums that are made in
+ * one go. */
+static bool is_streamed(const wn_layer *layer, size_t count, bool bf16)
+{
+    return count >= STREAMED && !bf16 && layer->cout % 16 == 0 &&
+           (layer->kernel > 1 || layer->cin <= WN_DEPTH);
+}
+
 /* Frozen layers' outputs are used up by the next layers and share memory by kind; y takes turns, as the block
  * after the next needs it for its residual. */
 static void cut_activations(const wn_model *model, wn_fast *f, cutter *c)
@@ -143,6 +153,7 @@ static void cut_activations(const wn_model *model, wn_fast *f, cutter *c)
             f->z[l] = layer->kind == WN_DEPTHWISE ? shared_depthwise : project ? shared_narrow : shared_wide;
             f->y[l] = project ? shared_y[turn++ % 2] : NULL;
         }
+        f->z[l].streamed = is_streamed(layer, count, f->z[l].bf16);
     }
 }
 

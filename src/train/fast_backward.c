@@ -25,6 +25,7 @@ static wn_gate gate_into(const wn_pass *pass, wn_worker *worker, int l, size_t f
                     .sum = worker->part_sum,
                     .along = worker->part_square};
     if (layer->relu6) {
+        gate.dy.streamed = f->z[l].streamed; /* of the same size */
         gate.scale = f->norm[l].scale;
         gate.offset = f->norm[l].offset;
     }

@@ -50,13 +50,27 @@ INLINE VEC LANED(read)(const bool bf16, const void *values, size_t index)
     return LANED(widened)(*(const HALF *)((const uint16_t *)values + index));
 }
 
+/* Past the caches, where there is an instruction for it. */
+INLINE void LANED(stream)(float *to, VEC x)
+{
+#if LANES == 8 && defined(__AVX2__)
+    _mm256_stream_ps(to, (__m256)x);
+#elif LANES == 16 && defined(__AVX512F__)
+    _mm512_stream_ps(to, (__m512)x);
+#else
+    AT(to) = x;
+#endif
+}
+
 /* x: as as_stored returned it. */
-INLINE void LANED(write)(const bool bf16, void *values, size_t index, VEC x)
+INLINE void LANED(write)(const bool bf16, wn_stored to, size_t index, VEC x)
 {
     if (bf16)
-        *(HALF *)((uint16_t *)values + index) = LANED(halves)(x);
+        *(HALF *)((uint16_t *)to.at + index) = LANED(halves)(x);
+    else if (to.streamed)
+        LANED(stream)((float *)to.at + index, x);
     else
-        AT((float *)values + index) = x;
+        AT((float *)to.at + index) = x;
 }
 
 /* ---- gate ---- */
@@ -83,7 +97,7 @@ INLINE void LANED(gate_tile)(const bool gated, const bool bf16_z, const bool bf1
             if (!gated && g->add)
                 dy += IN(g->add + at);
             dy = LANED(as_stored)(bf16_dy, dy);
-            LANED(write)(bf16_dy, g->dy.at, at, dy);
+            LANED(write)(bf16_dy, g->dy, at, dy);
             sum += dy;
             along += dy * (value - mean);
         }
@@ -172,7 +186,7 @@ INLINE void LANED(depthwise_tile)(const int kernel, const int stride, const bool
         UNROLL
         for (int p = 0; p < pixels; p++) {
             out[p] = LANED(as_stored)(d->y.bf16, out[p]);
-            LANED(write)(d->y.bf16, d->y.at, (size_t)(x + p) * n + c, out[p]);
+            LANED(write)(d->y.bf16, d->y, (size_t)(x + p) * n + c, out[p]);
         }
         if (d->shift) {
             const VEC shift = IN(d->shift + c);

@@ -77,10 +77,12 @@ INLINE vec load_some(const float *from, int count)
 /* The first `count` lanes, of what as_stored_wide returned. */
 INLINE void write_some(wn_stored to, size_t at, vec x, int count)
 {
-    if (!to.bf16) {
+    if (to.streamed) {
+        stream_wide((float *)to.at + at, x);
+    } else if (!to.bf16) {
         store_some((float *)to.at + at, x, count);
     } else if (WIDTH <= 8 || count >= WIDTH) {
-        write_wide(true, to.at, at, x);
+        write_wide(true, to, at, x);
     } else {
         const half_wide halves = halves_wide(x);
         memcpy((uint16_t *)to.at + at, &halves, sizeof halves / 2);
@@ -180,7 +182,8 @@ INLINE void product_tile(const int rows, const int vectors, const bool gated, co
         UNROLL
         for (int v = 0; v < vectors; v++)
             sum[r][v] = (vec){0};
-        if (!gated && p->shift) /* a layer's output, which no cache has: it comes while the sums are made */
+        if (!gated && p->shift &&
+            !p->c.streamed) /* a layer's output, which no cache has: it comes while the sums are made */
             __builtin_prefetch(wn_stored_from(p->c, at * p->ldc + column).at, 1);
     }
     for (int k = 0; k < depth; k++, b += vectors * WIDTH) {

@@ -12,10 +12,15 @@
 #include <stdint.h>
 
 /* Values that wait in memory for another pass: floats, or bfloat16, the upper half of a float, rounded to the
- * nearest and to even. Sums are of the values as they are stored. {pointer} is floats. */
+ * nearest and to even. Sums are of the values as they are stored. {pointer} is floats.
+ *
+ * Streamed ones are floats that are written past the caches: in rows of a multiple of 16 of them, at a
+ * multiple of 64 bytes. What was streamed reaches other threads no later than what an atomic
+ * read-modify-write behind it does. */
 typedef struct wn_stored {
     void *at;
     bool bf16;
+    bool streamed;
 } wn_stored;
 
 static inline size_t wn_stored_size(bool bf16)
