@@ -10,4 +10,7 @@
 #define PIXELS 4
 #define LEVEL  WN_CPU_BASELINE
 #define FILL   wide_train_kernels
+
+/* As each form takes minutes to compile. */
+#define ONE_FORM
 #include "train/kernels/fp32.h"

@@ -4,6 +4,7 @@
  *   ROWS1..ROWS3     rows of a matrix tile that is 1, 2 or 3 registers wide; its sums stay in registers
  *   PIXELS           neighbouring pixels of a depthwise tile
  *   LEVEL, FILL      what it is called
+ *   ONE_FORM         or not: products in one form alone, which compiles sooner and is slower
  * and includes this file. Loops over arrays of vectors have constant bounds once their function is inlined
  * into the instance that names its tile, so that the arrays live in registers. Loops over channels without
  * vectors are left to the compiler, which vectorises them with their tails.
@@ -131,30 +132,53 @@ INLINE void gate_sums(const int rows, int valid, const wn_product *p, int row, i
     gate_relu6_wide(rows, valid, p->gate, row, column, sums, MAX_VECTORS);
 }
 
+/* What becomes of a tile's sums. Known to the compiler for whole tiles, as with few sums to make (k) all the
+ * asking would take as long as they do. */
+enum {
+    ADD = 1,      /* to what c holds */
+    MOMENTS = 2,  /* are taken: c is a layer's output */
+    BF16 = 4,     /* c is in 16 bits */
+    STREAMED = 8, /* c goes past the caches */
+    GATED = 16,   /* dx */
+    ANY = 32      /* of them, and not all rows: to be asked for */
+};
+
+static int form_of(const wn_product *p, int from, int depth)
+{
+    return (from || p->add ? ADD : 0) | (p->shift && from + depth == p->k ? MOMENTS : 0) |
+           (p->c.bf16 ? BF16 : 0) | (p->c.streamed ? STREAMED : 0);
+}
+
 /* A register's columns of a tile, from `column` on, to c. The sums become what is stored. */
-INLINE void store_tile(const int rows, int valid, const bool add, const wn_product *p, int row, int column,
+INLINE void store_tile(const int rows, int valid, const int form, const wn_product *p, int row, int column,
                        vec *sums)
 {
+    const wn_stored to =
+        wn_stored_from((wn_stored){p->c.at, form & BF16, form & STREAMED}, row * p->ldc + column);
+    const size_t ldc = p->ldc;
+    const int count = p->n - column;
     UNROLL
     for (int r = 0; r < rows; r++) {
         if (r < valid) {
-            const size_t c = (row + r) * p->ldc + column;
             vec *sum = &sums[r * MAX_VECTORS];
-            if (add)
-                *sum += load_some((float *)p->c.at + c, p->n - column);
-            *sum = as_stored_wide(p->c.bf16, *sum);
-            write_some(p->c, c, *sum, p->n - column);
+            if (form & ADD)
+                *sum += load_some((float *)to.at + r * ldc, count);
+            *sum = as_stored_wide(form & BF16, *sum);
+            write_some(to, r * ldc, *sum, count);
         }
     }
 }
 
-/* Adds them to the columns' sums about `shift`. */
-INLINE void add_moments(const int rows, int valid, const wn_product *p, int column, const vec *sums)
+/* Adds them to the columns' sums about `shift`. Of a whole tile row 3 comes before row 1: of the first two
+ * squares the compiler then fuses the same one into their sum as in a part of a tile, and rounds alike. */
+INLINE void add_moments(const int rows, int valid, const bool whole, const wn_product *p, int column,
+                        const vec *sums)
 {
     const vec shift = load(p->shift + column);
     vec total[2] = {load(p->sum + column), {0}}, square[2] = {load(p->square + column), {0}};
     UNROLL
-    for (int r = 0; r < rows; r++) { /* two sums each, as one would wait for itself */
+    for (int i = 0; i < rows; i++) { /* two sums each, as one would wait for itself */
+        const int r = whole && rows > 3 && (i == 1 || i == 3) ? 4 - i : i;
         if (r < valid) {
             const vec away = sums[r * MAX_VECTORS] - shift;
             total[r % 2] += away;
@@ -168,10 +192,11 @@ INLINE void add_moments(const int rows, int valid, const wn_product *p, int colu
 /* Rows [row, row + rows) and `vectors` registers of columns from `column` on, summed over [from, from+depth)
  * of k. Rows behind m repeat the last one and are not stored. (Sums and their start are no functions of their
  * own, as the compiler then counts a's rows another way, and is 1 to 5 % slower.) */
-INLINE void product_tile(const int rows, const int vectors, const bool gated, const wn_product *p, int row,
+INLINE void product_tile(const int rows, const int vectors, const int known, const wn_product *p, int row,
                          int column, int from, int depth)
 {
-    const int valid = p->m - row < rows ? p->m - row : rows;
+    const int form = known & ANY ? form_of(p, from, depth) : known;
+    const int valid = known & ANY && p->m - row < rows ? p->m - row : rows;
     const float *b = p->b + (size_t)column * p->k + (size_t)from * vectors * WIDTH;
     const float *a[MAX_ROWS];
     vec sum[MAX_ROWS][MAX_VECTORS];
@@ -182,9 +207,10 @@ INLINE void product_tile(const int rows, const int vectors, const bool gated, co
         UNROLL
         for (int v = 0; v < vectors; v++)
             sum[r][v] = (vec){0};
-        if (!gated && p->shift &&
-            !p->c.streamed) /* a layer's output, which no cache has: it comes while the sums are made */
-            __builtin_prefetch(wn_stored_from(p->c, at * p->ldc + column).at, 1);
+        if (known & MOMENTS && !(known & STREAMED)) { /* no cache has it: it comes while the sums are made */
+            const wn_stored c = {p->c.at, .bf16 = known & BF16};
+            __builtin_prefetch(wn_stored_from(c, at * p->ldc + column).at, 1);
+        }
     }
     for (int k = 0; k < depth; k++, b += vectors * WIDTH) {
         vec w[MAX_VECTORS];
@@ -202,39 +228,80 @@ INLINE void product_tile(const int rows, const int vectors, const bool gated, co
     UNROLL
     for (int v = 0; v < vectors; v++) {
         const int at = column + v * WIDTH;
-        if (gated) {
+        if (known & GATED || (known & ANY && p->gate)) {
             gate_sums(rows, valid, p, row, at, &sum[0][v]);
             continue;
         }
-        store_tile(rows, valid, from || p->add, p, row, at, &sum[0][v]);
-        if (p->shift && from + depth == p->k)
-            add_moments(rows, valid, p, at, &sum[0][v]);
+        store_tile(rows, valid, form, p, row, at, &sum[0][v]);
+        if (form & MOMENTS)
+            add_moments(rows, valid, !(known & ANY), p, at, &sum[0][v]);
     }
 }
 
-#define PRODUCT(vectors, rows, gated)                                                                        \
-    static void product_##vectors##_##gated(const wn_product *p, int column, int from, int depth)            \
+typedef void product_columns(const wn_product *p, int row, int column, int from, int depth);
+
+/* The last rows, of any form; and the columns of one that is known. */
+#define PRODUCT_ANY(vectors, rows)                                                                           \
+    static NOINLINE void product_##vectors##_any(const wn_product *p, int row, int column, int from,         \
+                                                 int depth)                                                  \
     {                                                                                                        \
-        for (int row = 0; row < p->m; row += rows)                                                           \
-            product_tile(rows, vectors, gated, p, row, column, from, depth);                                 \
+        for (; row < p->m; row += rows)                                                                      \
+            product_tile(rows, vectors, ANY, p, row, column, from, depth);                                   \
     }
-PRODUCT(1, ROWS1, 0)
-PRODUCT(2, ROWS2, 0)
-PRODUCT(3, ROWS3, 0)
-PRODUCT(1, ROWS1, 1)
-PRODUCT(2, ROWS2, 1)
-PRODUCT(3, ROWS3, 1)
+#define PRODUCT(vectors, rows, name, form)                                                                   \
+    static void product_##vectors##_##name(const wn_product *p, int row, int column, int from, int depth)    \
+    {                                                                                                        \
+        for (; row + rows <= p->m; row += rows)                                                              \
+            product_tile(rows, vectors, form, p, row, column, from, depth);                                  \
+        if (row < p->m)                                                                                      \
+            product_##vectors##_any(p, row, column, from, depth);                                            \
+    }
+#ifndef ONE_FORM
+#define PRODUCTS(vectors, rows)                                                                              \
+    PRODUCT_ANY(vectors, rows)                                                                               \
+    PRODUCT(vectors, rows, plain, 0)                                                                         \
+    PRODUCT(vectors, rows, add, ADD)                                                                         \
+    PRODUCT(vectors, rows, layer, MOMENTS)                                                                   \
+    PRODUCT(vectors, rows, add_layer, ADD | MOMENTS)                                                         \
+    PRODUCT(vectors, rows, bf16, BF16 | MOMENTS)                                                             \
+    PRODUCT(vectors, rows, streamed, STREAMED | MOMENTS)                                                     \
+    PRODUCT(vectors, rows, gated, GATED)
+#else
+#define PRODUCTS(vectors, rows) PRODUCT_ANY(vectors, rows)
+#endif
+PRODUCTS(1, ROWS1)
+PRODUCTS(2, ROWS2)
+PRODUCTS(3, ROWS3)
+
+#define INSTANCES(name)                                                                                      \
+    {                                                                                                        \
+        product_1_##name, product_2_##name, product_3_##name                                                 \
+    }
+static product_columns *instance_of(const wn_product *p, int from, int depth, int vectors)
+{
+    static product_columns *const table[ANY + 1][MAX_VECTORS] = {
+#ifndef ONE_FORM
+        [0] = INSTANCES(plain),
+        [ADD] = INSTANCES(add),
+        [MOMENTS] = INSTANCES(layer),
+        [ADD | MOMENTS] = INSTANCES(add_layer),
+        [BF16 | MOMENTS] = INSTANCES(bf16),
+        [STREAMED | MOMENTS] = INSTANCES(streamed),
+        [GATED] = INSTANCES(gated),
+#endif
+        [ANY] = INSTANCES(any)};
+    const int form = p->gate ? GATED : form_of(p, from, depth);
+    return table[table[form][0] ? form : ANY][vectors - 1];
+}
 
 static void product(const wn_product *p)
 {
-    void (*const instance[2][MAX_VECTORS])(const wn_product *, int, int, int) = {
-        {product_1_0, product_2_0, product_3_0}, {product_1_1, product_2_1, product_3_1}};
     const int most = p->gate || p->c.bf16 ? p->k : WN_DEPTH; /* the rest adds to floats */
     for (int from = 0; from < p->k; from += most) {
         const int depth = p->k - from < most ? p->k - from : most;
         for (int column = 0; column < p->n;) {
             const int vectors = panel_vectors(p->n - column);
-            instance[p->gate != NULL][vectors - 1](p, column, from, depth);
+            instance_of(p, from, depth, vectors)(p, 0, column, from, depth);
             column += vectors * WIDTH;
         }
     }
