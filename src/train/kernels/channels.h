@@ -63,41 +63,45 @@ INLINE void LANED(stream)(float *to, VEC x)
 }
 
 /* x: as as_stored returned it. */
-INLINE void LANED(write)(const bool bf16, wn_stored to, size_t index, VEC x)
+INLINE void LANED(write)(const bool bf16, const bool streamed, void *values, size_t index, VEC x)
 {
     if (bf16)
-        *(HALF *)((uint16_t *)to.at + index) = LANED(halves)(x);
-    else if (to.streamed)
-        LANED(stream)((float *)to.at + index, x);
+        *(HALF *)((uint16_t *)values + index) = LANED(halves)(x);
+    else if (streamed)
+        LANED(stream)((float *)values + index, x);
     else
-        AT((float *)to.at + index) = x;
+        AT((float *)values + index) = x;
 }
 
 /* ---- gate ---- */
 
 /* Channels [c, c + LANES) of pixels [row, row + valid): their dx, every `step`-th of the registers given,
  * through the gate. How z and dy are stored is known to the compiler. */
-INLINE void LANED(gate_tile)(const bool gated, const bool bf16_z, const bool bf16_dy, const int rows,
-                             int valid, const wn_gate *g, size_t row, int c, const VEC *dx, const int step)
+INLINE void LANED(gate_tile)(const bool gated, const bool bf16_z, const bool bf16_dy, const bool streamed,
+                             const int rows, int valid, const wn_gate *g, size_t row, int c, const VEC *dx,
+                             const int step)
 {
+    const size_t ld = g->ldz;
+    const wn_stored z = wn_stored_from((wn_stored){g->z.at, .bf16 = bf16_z}, row * ld + c),
+                    to = wn_stored_from((wn_stored){g->dy.at, .bf16 = bf16_dy}, row * ld + c);
+    const float *scale = g->scale, *offset = g->offset, *add = g->add;
     VEC sum = IN(g->sum + c), along = IN(g->along + c);
     const VEC mean = IN(g->mean + c);
     UNROLL
     for (int r = 0; r < rows; r++) {
         if (r < valid) {
-            const size_t at = (row + r) * g->ldz + c;
-            const VEC value = LANED(read)(bf16_z, g->z.at, at);
+            const VEC value = LANED(read)(bf16_z, z.at, r * ld);
             VEC dy = dx[r * step];
             if (gated) {
-                const VEC y = value * IN(g->scale + c) + IN(g->offset + c);
+                const VEC y = value * IN(scale + c) + IN(offset + c);
                 dy = (VEC)((MASK)dy & (y > 0) & (y < 6));
-            } else if (g->offset) {
-                dy += IN(g->offset + c);
+            } else if (offset) {
+                dy += IN(offset + c);
             }
-            if (!gated && g->add)
-                dy += IN(g->add + at);
+            if (!gated && add)
+                dy += IN(add + (row + r) * ld + c);
             dy = LANED(as_stored)(bf16_dy, dy);
-            LANED(write)(bf16_dy, g->dy, at, dy);
+            LANED(write)(bf16_dy, streamed, to.at, r * ld, dy);
             sum += dy;
             along += dy * (value - mean);
         }
@@ -110,12 +114,14 @@ INLINE void LANED(gate_tile)(const bool gated, const bool bf16_z, const bool bf1
 INLINE void LANED(gate_relu6)(const int rows, int valid, const wn_gate *g, size_t row, int c, const VEC *dx,
                               const int step)
 {
-    if (!g->z.bf16)
-        LANED(gate_tile)(true, false, false, rows, valid, g, row, c, dx, step);
+    if (g->dy.streamed)
+        LANED(gate_tile)(true, false, false, true, rows, valid, g, row, c, dx, step);
+    else if (!g->z.bf16)
+        LANED(gate_tile)(true, false, false, false, rows, valid, g, row, c, dx, step);
     else if (g->dy.bf16)
-        LANED(gate_tile)(true, true, true, rows, valid, g, row, c, dx, step);
+        LANED(gate_tile)(true, true, true, false, rows, valid, g, row, c, dx, step);
     else
-        LANED(gate_tile)(true, true, false, rows, valid, g, row, c, dx, step);
+        LANED(gate_tile)(true, true, false, false, rows, valid, g, row, c, dx, step);
 }
 
 INLINE void LANED(gate_rows)(const bool gated, const int rows, const wn_gate *g, size_t row)
@@ -129,7 +135,7 @@ INLINE void LANED(gate_rows)(const bool gated, const int rows, const wn_gate *g,
         if (gated)
             LANED(gate_relu6)(rows, rows, g, row, c, dx, 1);
         else
-            LANED(gate_tile)(false, false, false, rows, rows, g, row, c, dx, 1);
+            LANED(gate_tile)(false, false, false, false, rows, rows, g, row, c, dx, 1);
     }
 }
 
@@ -151,6 +157,19 @@ static void LANED(gate_gradient)(const wn_gate *g)
 }
 
 /* ---- depthwise ---- */
+
+/* Neighbours from value `at` on; they become what is stored. */
+INLINE void LANED(write_pixels)(const bool bf16, const bool streamed, const int pixels,
+                                const wn_depthwise_row *d, size_t at, VEC *out)
+{
+    void *const y = d->y.at;
+    const size_t n = d->channels;
+    UNROLL
+    for (int p = 0; p < pixels; p++) {
+        out[p] = LANED(as_stored)(bf16, out[p]);
+        LANED(write)(bf16, streamed, y, at + p * n, out[p]);
+    }
+}
 
 /* `pixels` neighbours of an output row. An input value is loaded once and meets every output it belongs to.
  */
@@ -183,11 +202,12 @@ INLINE void LANED(depthwise_tile)(const int kernel, const int stride, const bool
             LANED(gate_relu6)(pixels, pixels, d->gate, x, c, out, 1);
             continue;
         }
-        UNROLL
-        for (int p = 0; p < pixels; p++) {
-            out[p] = LANED(as_stored)(d->y.bf16, out[p]);
-            LANED(write)(d->y.bf16, d->y, (size_t)(x + p) * n + c, out[p]);
-        }
+        if (d->y.bf16)
+            LANED(write_pixels)(true, false, pixels, d, (size_t)x * n + c, out);
+        else if (d->y.streamed)
+            LANED(write_pixels)(false, true, pixels, d, (size_t)x * n + c, out);
+        else
+            LANED(write_pixels)(false, false, pixels, d, (size_t)x * n + c, out);
         if (d->shift) {
             const VEC shift = IN(d->shift + c);
             VEC sum = IN(d->sum + c), square = IN(d->square + c);

@@ -83,7 +83,7 @@ INLINE void write_some(wn_stored to, size_t at, vec x, int count)
     } else if (!to.bf16) {
         store_some((float *)to.at + at, x, count);
     } else if (WIDTH <= 8 || count >= WIDTH) {
-        write_wide(true, to, at, x);
+        write_wide(true, false, to.at, at, x);
     } else {
         const half_wide halves = halves_wide(x);
         memcpy((uint16_t *)to.at + at, &halves, sizeof halves / 2);
