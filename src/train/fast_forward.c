@@ -71,8 +71,8 @@ static void pack_task(void *context, int index, int worker)
     wn_fast *f = pass->fast;
     const wn_network *network = &pass->model->network;
     const float *embedding = pass->model->params.data + network->embedding_weight;
-    if (index < network->count) {
-        pack_layer(pass, index);
+    if (index > 0) { /* the largest first, so that no thread waits for another's last one */
+        pack_layer(pass, network->count - index);
         return;
     }
     f->kernels.pack(network->features, network->embedding, embedding, 1, network->features,
@@ -155,12 +155,18 @@ static void mean_of_rows(int pixels, int channels, const float *rows, float *mea
 void wn_stem_patches(const wn_pass *pass, size_t first, int rows, float *to)
 {
     const wn_layer *l = wn_pass_layer(pass);
-    for (int r = 0; r < rows; r++, to += WN_PATCH) {
-        const size_t at = first + r;
-        const int ox = (int)(at % l->out), oy = (int)(at / l->out % l->out),
-                  x = ox * l->stride - l->pad_before;
-        const float *image = pass->model->input + at / l->out / l->out * ((size_t)l->in * l->in * 3);
-        const int top = oy * l->stride - l->pad_before;
+    const size_t row = first / l->out;
+    int ox = (int)(first % l->out), oy = (int)(row % l->out);
+    const float *image = pass->model->input + row / l->out * ((size_t)l->in * l->in * 3);
+    for (int r = 0; r < rows; r++, to += WN_PATCH, ox++) {
+        if (ox == l->out) {
+            ox = 0;
+            if (++oy == l->out) {
+                oy = 0;
+                image += (size_t)l->in * l->in * 3;
+            }
+        }
+        const int x = ox * l->stride - l->pad_before, top = oy * l->stride - l->pad_before;
         if (x >= 0 && x + 3 <= l->in && top >= 0 && top + 3 <= l->in) { /* inside: copies of a known size */
             for (int ky = 0; ky < 3; ky++)
                 memcpy(to + ky * 9, image + ((size_t)(top + ky) * l->in + x) * 3, 9 * sizeof *to);
