@@ -48,10 +48,16 @@ def verdict(name, *arguments):
 def promises():
     """What the verdict says of the promise: kept, broken, above what was asked as chance explains, or none of these, each with the interval of what was turned away."""
     os.makedirs("five")
+    os.makedirs("turned away")
     for path in sorted(os.path.join(d, f) for d, _, files in os.walk("p/train/normal") for f in files)[:5]:
         shutil.copy(path, "five")
+    judged = subprocess.run([winnow, "check", "frozen.safetensors", "p/train/other", "p/train/lookalike"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    for i, line in enumerate(judged.stdout.splitlines()):
+        path, found = line.split("\t")[:2]
+        if found != "normal":
+            shutil.copy(path, f"turned away/{i}.jpg")
     said = set()
-    for folders in (["p/train/normal"], ["p/train/other"], ["p/train/other", "p/train/lookalike"], ["five"]):
+    for folders in (["p/train/normal"], ["p/train/other"], ["p/train/other", "p/train/lookalike"], ["turned away"], ["five"]):
         options = [word for folder in folders for word in ("--normal", folder)]
         answer = json.loads(run("eval", "frozen.safetensors", *options, "--json"))
         (low, high), explained = answer["false_reject_interval"], answer["drift"]["explained_rate"]
@@ -61,6 +67,7 @@ def promises():
         told = verdict("promise.html", *options)
         check(words in told and re.search(r"asked: 10%, so .* \(95% interval [\d.]+ to [\d.]+%\)", told), folders, state, told)
         check(folders != ["five"] or state == "open", "five photos cannot say", state)
+        check(folders != ["turned away"] or state == "broken", "what is turned away as a whole keeps a promise:", state)
         said.add(state)
     check(len(said) >= 3, "the photos of this test all say", said)
 
